@@ -1,0 +1,230 @@
+"""params.yaml, parsed once into frozen dataclasses with types and ranges checked; the only reader of parameters.
+
+Every read of a value is reported to the running stage's audit (see `audited`), so that a stage that uses a parameter
+which dvc.yaml does not declare for it fails instead of going stale unnoticed.
+"""
+
+from __future__ import annotations
+
+import difflib
+import math
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass, field, fields
+from pathlib import Path
+from typing import Any, Final, get_type_hints
+
+import yaml
+
+from repro.errors import ParameterError
+
+SCALES: Final = ("ci", "lab", "paper")
+
+_audit: ContextVar[Callable[[str], None] | None] = ContextVar("audit", default=None)
+
+
+class _Section:
+    """A frozen dataclass whose field reads are reported as `<section>.<field>`."""
+
+    _key: str
+
+    def __getattribute__(self, name: str) -> Any:
+        value = object.__getattribute__(self, name)
+        report = _audit.get()
+        if report is not None and not name.startswith("_") and not isinstance(value, _Section) and not callable(value):
+            section = object.__getattribute__(self, "_key")
+            report(f"{section}.{name}" if section else name)
+        return value
+
+
+def _rule(test: Callable[[Any], bool], text: str) -> Any:
+    return field(metadata={"test": test, "text": text})
+
+
+def _section() -> Any:
+    return field()
+
+
+def _one_of(*choices: str) -> Any:
+    return _rule(lambda value: value in choices, f"one of {', '.join(choices)}")
+
+
+def _positive() -> Any:
+    return _rule(lambda value: value > 0, "a finite number > 0")
+
+
+def _at_least(minimum: int) -> Any:
+    return _rule(lambda value: value >= minimum, f"a whole number >= {minimum}")
+
+
+def _between(low: float, high: float) -> Any:
+    return _rule(lambda value: low <= value <= high, f"a number between {low:g} and {high:g}")
+
+
+def _increasing() -> Any:
+    return _rule(
+        lambda values: len(values) > 0 and all(a < b for a, b in zip(values, values[1:], strict=False)),
+        "a list of increasing numbers",
+    )
+
+
+@dataclass(frozen=True)
+class ScaleParams(_Section):
+    """Sizes of the whole pipeline under one name."""
+
+    grid: str = _one_of("pack", "build")
+    a_M: tuple[float, ...] = _increasing()
+    C_M: tuple[float, ...] = _increasing()
+    train: int = _at_least(1)
+    val: int = _at_least(1)
+    test: int = _at_least(2)
+    autodiff_nodes: int = _at_least(1)
+    _key: str = ""
+
+
+@dataclass(frozen=True)
+class NodesParams(_Section):
+    """Axes of the node grid that every scale shares."""
+
+    T_eff: tuple[float, ...] = _increasing()  # [K]
+    log_g: tuple[float, ...] = _increasing()  # [dex]
+    M_H: tuple[float, ...] = _increasing()  # [dex]
+    microturbulence: float = _positive()  # [km/s]
+    recomputed: int = _at_least(1)
+    _key: str = "nodes"
+
+
+@dataclass(frozen=True)
+class SpectraParams(_Section):
+    """How labels and observing conditions of the spectrum sets are drawn."""
+
+    sampling: str = _one_of("paper", "continuous")
+    noise_model: str = _one_of("paper", "physical")
+    mag_min: float = _between(10.0, 30.0)
+    mag_max: float = _between(10.0, 30.0)
+    _key: str = "spectra"
+
+
+@dataclass(frozen=True)
+class CeilingParams(_Section):
+    """Observing conditions of Track C's Fisher grids."""
+
+    magnitudes: tuple[float, ...] = _increasing()  # HSC-i, AB
+    zenith_angle: float = _between(0.0, 45.0)  # [deg]
+    field_angle: float = _between(0.0, 0.65)  # [deg]
+    seeing: float = _between(0.5, 1.5)  # [arcsec]
+    _key: str = "trackC_ceiling"
+
+
+@dataclass(frozen=True)
+class Params(_Section):
+    """The whole of params.yaml."""
+
+    noise: float = _positive()
+    scale: str = _one_of(*SCALES)
+    seed: int = _at_least(0)
+    source: str = _one_of("lte")
+    ci: ScaleParams = _section()
+    lab: ScaleParams = _section()
+    paper: ScaleParams = _section()
+    nodes: NodesParams = _section()
+    spectra: SpectraParams = _section()
+    trackC_ceiling: CeilingParams = _section()
+    _key: str = ""
+
+    @property
+    def size(self) -> ScaleParams:
+        """The section named by `scale`."""
+        section: ScaleParams = object.__getattribute__(self, self.scale)
+        return section
+
+
+def read_params(path: str | Path = "params.yaml") -> Params:
+    """Parse and check a parameter file.
+
+    Raises:
+        ParameterError: the file is missing or not YAML, a key is unknown or missing, a value has the wrong type or
+            breaks its rule. The message names file, key, value and rule.
+    """
+    path = Path(path)
+    try:
+        raw = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise ParameterError(f"{path}: no such file. Run from the project's root folder.") from None
+    except yaml.YAMLError as error:
+        raise ParameterError(f"{path}: not valid YAML: {error}") from None
+    if not isinstance(raw, dict):
+        raise ParameterError(f"{path}: expected a table of parameters, found {type(raw).__name__}")
+    params: Params = _parse(Params, raw, str(path), "")
+    low, high = params.spectra.mag_min, params.spectra.mag_max
+    if low > high:
+        raise ParameterError(f"{path}: spectra.mag_min = {low:g} exceeds spectra.mag_max = {high:g}")
+    return params
+
+
+@contextmanager
+def audited(declared: frozenset[str], stage: str) -> Iterator[None]:
+    """Within this context, reading a parameter that `declared` does not cover raises ParameterError.
+
+    `declared` holds keys as in dvc.yaml: a whole section (`nodes`) or one value (`ci.test`).
+    """
+
+    def check(key: str) -> None:
+        parts = key.split(".")
+        if not any(".".join(parts[:depth]) in declared for depth in range(1, len(parts) + 1)):
+            raise ParameterError(
+                f"stage {stage} reads the parameter '{key}' but dvc.yaml does not declare it for that stage. "
+                f"Add it to the stage's params list, otherwise a change of it would not rerun the stage."
+            )
+
+    token = _audit.set(check)
+    try:
+        yield
+    finally:
+        _audit.reset(token)
+
+
+def _parse(kind: type[Any], raw: Any, path: str, prefix: str) -> Any:
+    hints = get_type_hints(kind)
+    known = {item.name: item for item in fields(kind) if item.name != "_key"}
+    if not isinstance(raw, Mapping):
+        raise ParameterError(f"{path}: '{prefix}' must be a table of parameters, found {raw!r}")
+    for name in raw:
+        if name not in known:
+            close = difflib.get_close_matches(str(name), known, n=1)
+            hint = f" Did you mean '{prefix}{close[0]}'?" if close else ""
+            raise ParameterError(f"{path}: unknown parameter '{prefix}{name}'.{hint}")
+    values: dict[str, Any] = {}
+    for name, item in known.items():
+        key = f"{prefix}{name}"
+        if name not in raw:
+            raise ParameterError(f"{path}: the parameter '{key}' is missing")
+        hint = hints[name]
+        if isinstance(hint, type) and issubclass(hint, _Section):
+            values[name] = _parse(hint, raw[name], path, f"{key}.")
+        else:
+            text = item.metadata["text"]
+            value = _convert(raw[name], hint, f"{path}: {key} = {raw[name]!r}", text)
+            if not item.metadata["test"](value):
+                raise ParameterError(f"{path}: {key} = {raw[name]!r} is not valid: it must be {text}")
+            values[name] = value
+    return kind(**values, _key=prefix.rstrip("."))
+
+
+def _convert(value: Any, hint: Any, where: str, rule: str) -> Any:
+    if hint is str and isinstance(value, str):
+        return value
+    if hint is int and isinstance(value, int) and not isinstance(value, bool):
+        return value
+    if hint is float:
+        return _number(value, where, rule)
+    if hint == tuple[float, ...] and isinstance(value, list):
+        return tuple(_number(entry, where, rule) for entry in value)
+    raise ParameterError(f"{where} is not valid: it must be {rule}")
+
+
+def _number(value: Any, where: str, rule: str) -> float:
+    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+        raise ParameterError(f"{where} is not valid: it must be {rule}")
+    return float(value)

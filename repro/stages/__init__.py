@@ -1,0 +1,1 @@
+"""One script per DVC stage: stage name = script name (dashes as underscores) = params section = output folder."""
