@@ -1,0 +1,124 @@
+"""Derivatives of spectra on the nodes of a lattice, by finite differences between the nodes themselves.
+
+The original computation (scaling_fisher_ceiling_v2, section 2 of its log) takes secants over two lattice steps. The
+order of its one-sided differences at the edges is not stated, so both orders are available, and a five-point scheme
+tells how much the lattice step itself matters.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final, Literal, get_args
+
+import numpy as np
+from numpy.typing import NDArray
+
+from repro.errors import ParameterError
+from repro.spectra.lattice import Lattice
+
+Scheme = Literal["first_order", "second_order", "richardson"]
+SCHEMES: Final = get_args(Scheme)
+
+# scheme -> points used (inside, at an edge)
+_WIDTHS: Final = {"first_order": (3, 2), "second_order": (3, 3), "richardson": (5, 5)}
+
+
+@dataclass(frozen=True)
+class Stencil:
+    """Finite-difference weights of every node along every free axis of a lattice.
+
+    names: the k free labels, in `LABELS` order.
+    neighbours: (N, k, s) node indices that enter each derivative.
+    weights: (N, k, s) their weights [1 / label unit]; unused places have weight 0.
+    """
+
+    names: tuple[str, ...]
+    neighbours: NDArray[np.intp]
+    weights: NDArray[np.float64]
+
+    def jacobian(
+        self, flux: NDArray[np.floating], nodes: NDArray[np.intp] | slice = slice(None)
+    ) -> NDArray[np.float64]:
+        """Derivatives at some nodes, (B, k, P) [flux unit / label unit], of `flux` (N, P) given on all nodes."""
+        neighbours, weights = self.neighbours[nodes], self.weights[nodes]
+        result = np.zeros((*neighbours.shape[:2], flux.shape[1]))
+        for point in range(neighbours.shape[2]):
+            result += weights[:, :, point, None] * flux[neighbours[:, :, point]]
+        return result
+
+
+def derivative_stencil(lattice: Lattice, scheme: Scheme = "first_order") -> Stencil:
+    """Build the weights for all nodes of `lattice` (C order over `lattice.axes`).
+
+    first_order: central over one step either side, one-sided two-point at edges (the reading of the paper's text).
+    second_order: the same inside, one-sided three-point at edges.
+    richardson: five points, shifted at edges; where it is centred it equals (4 D(h) - D(2h)) / 3.
+    An axis with fewer nodes than a scheme asks for uses all of them.
+
+    Raises:
+        ParameterError: unknown scheme, or a lattice without a free axis.
+    """
+    if scheme not in SCHEMES:
+        raise ParameterError(f"derivative scheme '{scheme}' is unknown; choose one of {', '.join(SCHEMES)}")
+    if not lattice.free:
+        raise ParameterError("the lattice has no axis with more than one node: there is nothing to differentiate")
+    node = np.arange(lattice.size)
+    positions = dict(zip(lattice.axes, np.unravel_index(node, lattice.shape), strict=True))
+    strides = dict(zip(lattice.axes, np.cumprod((1, *lattice.shape[:0:-1]))[::-1], strict=True))
+    width = max(_WIDTHS[scheme])
+    neighbours = np.tile(node[:, None, None], (1, len(lattice.free), width))
+    weights = np.zeros(neighbours.shape)
+    for column, name in enumerate(lattice.free):
+        places, factors = _axis_stencil(np.array(lattice.axes[name]), *_WIDTHS[scheme])
+        here = positions[name]
+        used = places.shape[1]
+        neighbours[:, column, :used] += (places[here] - here[:, None]) * strides[name]
+        weights[:, column, :used] = factors[here]
+    return Stencil(lattice.free, neighbours, weights)
+
+
+def lattice_derivatives(
+    flux: NDArray[np.floating], lattice: Lattice, *, edges: Scheme = "first_order"
+) -> NDArray[np.float64]:
+    """Derivatives of `flux` (N, P) at all nodes, (N, k, P) over the free axes; see `derivative_stencil`."""
+    return derivative_stencil(lattice, edges).jacobian(flux)
+
+
+def interior(lattice: Lattice) -> NDArray[np.bool_]:
+    """Nodes (N,) that have a neighbour on both sides along every free axis."""
+    inside = np.ones(lattice.size, dtype=bool)
+    for size, position in zip(lattice.shape, np.unravel_index(np.arange(lattice.size), lattice.shape), strict=True):
+        if size > 1:
+            inside &= (position > 0) & (position < size - 1)
+    return inside
+
+
+def _axis_stencil(
+    values: NDArray[np.float64], inside: int, at_edge: int
+) -> tuple[NDArray[np.intp], NDArray[np.float64]]:
+    """Places (n, s) and weights (n, s) of the derivative at each of the n nodes of one axis."""
+    count = len(values)
+    width = min(max(inside, at_edge), count)
+    places = np.zeros((count, width), dtype=np.intp)
+    weights = np.zeros((count, width))
+    for node in range(count):
+        size = min(at_edge if node in (0, count - 1) else inside, count)
+        start = min(max(node - size // 2, 0), count - size)
+        window = range(start, start + size)
+        places[node] = node
+        places[node, :size] = window
+        weights[node, :size] = _lagrange_slope(values[list(window)], node - start)
+    return places, weights
+
+
+def _lagrange_slope(points: NDArray[np.float64], at: int) -> NDArray[np.float64]:
+    """Weights of the derivative, at `points[at]`, of the polynomial through all `points`."""
+    weights = np.zeros(len(points))
+    for j in _others(len(points), at):
+        numerator = np.prod([points[at] - points[m] for m in _others(len(points), at, j)])
+        weights[j] = numerator / np.prod([points[j] - points[m] for m in _others(len(points), j)])
+    weights[at] = -weights.sum()
+    return weights
+
+
+def _others(count: int, *without: int) -> Sequence[int]:
+    return [m for m in range(count) if m not in without]

@@ -1,0 +1,115 @@
+"""Fisher information of labels under independent Gaussian pixel noise, and the marginal Cramer-Rao bound of one label.
+
+The dependence of the noise on the labels adds information that is left out here, as in the original computation.
+"""
+
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from repro.errors import DataError
+
+# A pivot of the unit-diagonal information matrix below the rounding of a sum over 4096 pixels is not information.
+PIVOT_TOLERANCE: Final = 4096 * np.finfo(np.float64).eps
+
+
+@dataclass(frozen=True)
+class Marginal:
+    """Bounds on one label when the others are unknown too; arrays share the leading shape of the information.
+
+    crlb: marginal Cramer-Rao bound [label unit^2]; nan where not identifiable.
+    conditional: bound with the other labels known, 1 / I_gg [label unit^2]; nan where I_gg is 0.
+    schur: conditional / crlb, the share of the label's own information that survives the other labels (0 ... 1).
+    condition_raw: condition number of the information in label units (depends on the units; kept because it is quoted).
+    condition_scaled: the same with unit diagonal (free of units); both are inf where rank < k.
+    correlations: (..., k) correlation of the estimation errors with the target's; nan where rank < k.
+    rank: identifiable directions, 0 ... k.
+    identifiable: whether the target is.
+    """
+
+    crlb: NDArray[np.float64]
+    conditional: NDArray[np.float64]
+    schur: NDArray[np.float64]
+    condition_raw: NDArray[np.float64]
+    condition_scaled: NDArray[np.float64]
+    correlations: NDArray[np.float64]
+    rank: NDArray[np.int64]
+    identifiable: NDArray[np.bool_]
+
+
+def fisher_information(jacobian: NDArray[np.float64], sigma: NDArray[np.floating]) -> NDArray[np.float64]:
+    """I_ij = sum over pixels of J_i J_j / sigma^2, (B, k, k), from (B, k, P) derivatives and (B, P) errors (1 sigma).
+
+    Raises:
+        DataError: an error that is not positive and finite, or a derivative that is not finite.
+    """
+    if not (np.isfinite(sigma).all() and (sigma > 0).all()):
+        row, pixel = np.argwhere(~(np.isfinite(sigma) & (sigma > 0)))[0]
+        raise DataError(
+            f"error of spectrum {row}, pixel {pixel} is {sigma[row, pixel]}: it must be positive and finite"
+        )
+    weighted = jacobian / sigma[:, None, :]
+    information: NDArray[np.float64] = weighted @ weighted.swapaxes(1, 2)
+    if not np.isfinite(information).all():
+        row = np.argwhere(~np.isfinite(information))[0][0]
+        raise DataError(f"the derivative of spectrum {row} is not finite: check its flux for NaN")
+    return information
+
+
+def marginal(information: NDArray[np.float64], target: int) -> Marginal:
+    """Bounds on label number `target` from information matrices (..., k, k).
+
+    The matrix is scaled to unit diagonal and eliminated by Cholesky with the target last, so that the last pivot is
+    the Schur ratio itself. A direction among the other labels without information drops out (the generalised inverse);
+    nothing is floored or regularised.
+    """
+    size = information.shape[-1]
+    order = [label for label in range(size) if label != target] + [target]
+    diagonal = np.diagonal(information, axis1=-2, axis2=-1)
+    scale = np.divide(1.0, np.sqrt(diagonal), out=np.zeros_like(diagonal), where=diagonal > 0)
+    scaled = information * scale[..., :, None] * scale[..., None, :]
+    pivots = _pivots(scaled[..., order, :][..., order])
+    rank = (pivots > PIVOT_TOLERANCE).sum(axis=-1)
+    identifiable = pivots[..., -1] > PIVOT_TOLERANCE
+    conditional = np.where(diagonal[..., target] > 0, scale[..., target] ** 2, np.nan)
+    schur = np.where(identifiable, pivots[..., -1], np.nan)
+    full_rank = rank == size
+    return Marginal(
+        crlb=conditional / schur,
+        conditional=conditional,
+        schur=schur,
+        condition_raw=_condition(information, full_rank),
+        condition_scaled=_condition(scaled, full_rank),
+        correlations=_correlations(scaled, full_rank, target),
+        rank=rank,
+        identifiable=identifiable,
+    )
+
+
+def _pivots(scaled: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Squared diagonal of the Cholesky factor, (..., k); a direction at or below the tolerance eliminates nothing."""
+    work = scaled.copy()
+    pivots = np.empty(scaled.shape[:-1])
+    for step in range(scaled.shape[-1]):
+        pivot = pivots[..., step] = work[..., step, step]
+        root = np.sqrt(np.where(pivot > PIVOT_TOLERANCE, pivot, np.inf))
+        column = work[..., step:, step] / root[..., None]
+        work[..., step:, step:] -= column[..., :, None] * column[..., None, :]
+    return pivots
+
+
+def _condition(matrix: NDArray[np.float64], full_rank: NDArray[np.bool_]) -> NDArray[np.float64]:
+    values = np.linalg.eigvalsh(matrix)
+    smallest = values[..., 0]
+    usable = full_rank & (smallest > 0)
+    return np.divide(values[..., -1], smallest, out=np.full(smallest.shape, np.inf), where=usable)
+
+
+def _correlations(scaled: NDArray[np.float64], full_rank: NDArray[np.bool_], target: int) -> NDArray[np.float64]:
+    result = np.full(scaled.shape[:-1], np.nan)
+    covariance = np.linalg.inv(scaled[full_rank])
+    spread = np.sqrt(np.diagonal(covariance, axis1=-2, axis2=-1))
+    result[full_rank] = covariance[..., target] / (spread * spread[..., target, None])
+    return result

@@ -1,0 +1,1 @@
+"""Scores: numbers that judge a result, computed from stored per-node or per-star values."""

@@ -1,0 +1,155 @@
+"""Ceilings on R2 from Cramer-Rao bounds: the definition of the paper, and those that hold for a population.
+
+The paper's ceiling is the median over nodes of clip(1 - C / V, 0, 1). That median bounds no R2: for a population
+R2 <= 1 - E[C] / V for unbiased estimators, and a trained regressor is biased towards its prior, for which
+1 - E[C / (C + V)] is the linear-Gaussian value. All are given side by side.
+
+Needs numpy alone, so that stored evidence can be judged without torch or pandas.
+"""
+
+from collections.abc import Callable
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from repro.bounds.table import CeilingTable
+
+# V is not written in the paper's sources; 1 - C/V back-solves to 5/3 from each of four tabulated rows. It is the
+# variance of the nine equally weighted log g nodes 1.0 ... 5.0.
+PAPER_VARIANCE: Final = 5.0 / 3.0
+
+Array = NDArray[np.float64]
+
+# the values also given for nodes with neighbours on all sides, where no one-sided difference enters
+_INTERIOR: Final = ("r2max_median", "sigma_median", "crlb_median", "r2_aggregate", "crlb_lattice_step_change_median")
+
+_STATISTICS: Final[dict[str, Callable[[Array], float]]] = {"mean": np.mean, "std": np.std, "min": np.min, "max": np.max}
+
+
+def summarise(table: CeilingTable) -> dict[str, float]:
+    """All evidence values of a table: address -> value, e.g. "3D/21.5/r2max_median".
+
+    The first part of an address is the number of free labels. Statistics run over identifiable nodes with equal
+    weights, except those named after the label law. Bounds come from first-order edges except where the name says
+    otherwise. What has no finite value (an SNR outside the magnitudes, an ill-posed condition number) has no address.
+    """
+    prefix = f"{len(table.free)}D"
+    everywhere = np.ones(len(table.labels), dtype=bool)
+    rows = [_magnitude(table, m, everywhere) for m in range(len(table.magnitudes))]
+    values = {
+        f"{prefix}/n_nodes": float(len(table.labels)),
+        f"{prefix}/n_not_identifiable": float((~table.identifiable).any(axis=0).sum()),
+        f"{prefix}/n_interior": float(table.interior.sum()),
+    }
+    for m, magnitude in enumerate(table.magnitudes):
+        inside = _magnitude(table, m, table.interior)
+        values |= {f"{prefix}/{magnitude:g}/{name}": value for name, value in rows[m].items()}
+        values |= {f"{prefix}/interior/{magnitude:g}/{name}": inside[name] for name in _INTERIOR if name in inside}
+    values |= {f"{prefix}/{name}": value for name, value in _across_magnitudes(table, rows).items()}
+    return {address: value for address, value in values.items() if np.isfinite(value)}
+
+
+def r2max(crlb: Array, variance: float = PAPER_VARIANCE) -> Array:
+    """The paper's ceiling of each node, clip(1 - C / V, 0, 1)."""
+    return np.clip(1.0 - crlb / variance, 0.0, 1.0)
+
+
+def aggregate(crlb: Array, variance: float, weights: Array | None = None) -> float:
+    """Largest R2 of an unbiased estimator over a population, 1 - E[C] / V; negative where noise exceeds the spread."""
+    return float(1.0 - np.average(crlb, weights=weights) / variance)
+
+
+def local_prior(crlb: Array, variance: float, weights: Array | None = None) -> float:
+    """R2 of the posterior mean under a Gaussian prior of variance V, 1 - E[C / (C + V)] (linear-Gaussian limit)."""
+    return float(1.0 - np.average(crlb / (crlb + variance), weights=weights))
+
+
+def law_weights(table: CeilingTable) -> Array:
+    """Share (N,) of each node among spectra that snap to nodes: half weight at both ends of every free axis."""
+    weights = np.ones(len(table.labels))
+    for name in table.free:
+        values = table.label(name)
+        weights[(values == values.min()) | (values == values.max())] *= 0.5
+    return weights / weights.sum()
+
+
+def law_variance(table: CeilingTable) -> float:
+    """Variance of the target under the sampling law of the spectrum sets.
+
+    One of the k free labels, drawn at random, keeps its uniform value; the others snap to nodes. For log g on
+    1 ... 5 this is 1.361 with three labels and 1.367 with five (published label spread: 1.168 squared = 1.365).
+    """
+    values = table.label(table.target)
+    weights = law_weights(table)
+    snapped = np.average((values - np.average(values, weights=weights)) ** 2, weights=weights)
+    uniform = (values.max() - values.min()) ** 2 / 12.0
+    continuous = 1.0 / len(table.free)
+    return float((1.0 - continuous) * snapped + continuous * uniform)
+
+
+def _magnitude(table: CeilingTable, m: int, population: NDArray[np.bool_]) -> dict[str, float]:
+    use = population & table.identifiable[m]
+    if not use.any():
+        return {}
+    crlb, law, law_v = table.crlb[m, use], law_weights(table)[use], law_variance(table)
+    ceiling, sigma = r2max(crlb), np.sqrt(crlb)
+    low, middle, high = table.snr_percentiles[m]
+    result = {"snr_median": middle, "snr_p5": low, "snr_p95": high, "error_median": table.error_median[m]}
+    result |= _spread("r2max", ceiling, "mean", "std")
+    result |= _spread("sigma", sigma)
+    result |= _spread("crlb", crlb, "mean", "min", "max")
+    result |= _spread("schur", table.schur[m, use], "min", "max")
+    result |= {
+        "r2max_share_zero": np.mean(ceiling == 0.0),
+        "r2max_median_unclipped": np.median(1.0 - crlb / PAPER_VARIANCE),
+        "r2max_median_label_variance": np.median(r2max(crlb, law_v)),
+        "r2max_median_other_edges": _median(r2max(table.crlb_second_order[m, use])),
+        "r2_aggregate": aggregate(crlb, PAPER_VARIANCE),
+        "r2_aggregate_label_variance": aggregate(crlb, law_v, law),
+        "r2_local_prior": local_prior(crlb, law_v, law),
+        "rmse_min": np.sqrt(crlb.mean()),
+        "crlb_span_decades": np.log10(crlb.max() / crlb.min()),
+        "crlb_lattice_step_change_median": _median(np.abs(table.crlb_richardson[m, use] / crlb - 1.0)),
+        "condition_median": np.median(table.condition_raw[m, use]),
+        "condition_max": table.condition_raw[m, use].max(),
+        "condition_scaled_median": np.median(table.condition_scaled[m, use]),
+        "sigma_times_snr": np.median(sigma) * middle,
+    }
+    return {name: float(value) for name, value in result.items()}
+
+
+def _spread(name: str, values: Array, *extra: str) -> dict[str, float]:
+    low, middle, high = np.percentile(values, (10.0, 50.0, 90.0))
+    result = {f"{name}_p10": low, f"{name}_median": middle, f"{name}_p90": high}
+    return result | {f"{name}_{statistic}": _STATISTICS[statistic](values) for statistic in extra}
+
+
+def _median(values: Array) -> float:
+    finite = values[np.isfinite(values)]
+    return float(np.median(finite)) if finite.size else float("nan")
+
+
+def _across_magnitudes(table: CeilingTable, rows: list[dict[str, float]]) -> dict[str, float]:
+    known = [row for row in rows if row]
+    if len(known) < 2:
+        return {}
+    snr = np.array([row["snr_median"] for row in known])
+    crlb = np.array([row["crlb_median"] for row in known])
+    schur = [row["schur_median"] for row in known]
+    return {
+        "sigma_snr_slope": float(np.polyfit(np.log(snr), 0.5 * np.log(crlb), 1)[0]),
+        "snr_at_r2max_half": snr_at(snr, crlb, 0.5 * PAPER_VARIANCE),
+        "snr_at_r2max_zero": snr_at(snr, crlb, PAPER_VARIANCE),
+        "schur_range": max(schur) - min(schur),
+    }
+
+
+def snr_at(snr: Array, crlb: Array, value: float) -> float:
+    """SNR at which the (median) bound falls to `value`: a power law between neighbouring points, nan outside them.
+
+    1 - value / V is then the unclipped median ceiling, so V / 2 gives the SNR of R2max = 0.5 and V that of 0.
+    """
+    order = np.argsort(crlb)
+    found = np.interp(np.log(value), np.log(crlb[order]), np.log(snr[order]), left=np.nan, right=np.nan)
+    return float(np.exp(found))
