@@ -1,0 +1,246 @@
+"""Photon, sky and detector noise of a PFS-MR observation (Subaru PFS exposure time calculator, Hirata et al. 2012).
+
+Per exposure of t seconds and pixel, with c object electrons and s sky electrons, N exposures have the variance
+
+    N [ c + s + (f sqrt(N) m)^2 + g mean(s) 5*15/100 + 5 (dark t + readout^2) ]
+
+where m is the largest s among the pixel and its two neighbours. The floor f of the sky subtraction does not average
+down with the number of exposures; g is the diffuse stray light, spread over a trace pitch of 100 um.
+"""
+
+from dataclasses import dataclass
+from typing import Final, Literal
+
+import numpy as np
+import torch
+from scipy.interpolate import CubicSpline
+from torch import Tensor
+
+from repro.errors import DataError, ParameterError
+from repro.instrument import calibration
+from repro.instrument.photometry import AB_ZERO, SPEED_OF_LIGHT
+from repro.instrument.pixels import N_PIXELS, pixel_centres
+
+TABLE_EXPOSURE: Final = 900.0  # [s] of the signal and sky tables
+TABLE_MAGNITUDE: Final = 18.0  # [AB] of the signal tables
+TABLE_SEEING: Final = 0.80  # [arcsec] of the signal tables; the aperture loss that `paper` keeps
+SKY_FLOOR: Final = 0.01
+STRAY_LIGHT: Final = 0.02
+TRACE_PIXELS: Final = 5  # width of the extraction
+PIXEL_SIZE, TRACE_PITCH = 15.0, 100.0  # [um]
+DARK_CURRENT: Final = 1e-4  # [e/pixel/s]
+READ_NOISE: Final = 4.0  # [e/pixel]
+
+_ROWS: Final = 64  # spectra at a time: their intermediate results stay in the processor's cache
+_ANY: Final = (float("-inf"), float("inf"))
+
+Values = float | Tensor
+
+
+@dataclass(frozen=True)
+class Conditions:
+    """How stars are observed; each entry is one number for all spectra or one per spectrum, (B,)."""
+
+    mag: Values  # HSC-i, AB
+    zenith_angle: Values  # [deg]
+    field_angle: Values  # [deg]
+    seeing: Values  # FWHM at 800 nm [arcsec]; without effect in mode `paper`
+
+
+class NoiseModel:
+    """1-sigma errors of pixel fluxes.
+
+    Args:
+        mode: `paper` fixes the aperture loss at a seeing of 0.80 arcsec, which is what the published numbers show;
+            `physical` lets the seeing act through the fraction of the light that enters the fibre.
+        exposures: number of exposures N.
+        exposure_time: length t of each [s].
+        device: where fluxes lie.
+
+    Raises:
+        ParameterError: unknown mode, or not at least one exposure of positive length.
+    """
+
+    def __init__(
+        self,
+        mode: Literal["paper", "physical"],
+        *,
+        exposures: int = 12,
+        exposure_time: float = 900.0,
+        device: str | torch.device = "cpu",
+    ) -> None:
+        if mode not in ("paper", "physical"):
+            raise ParameterError(f"noise model: mode must be `paper` or `physical`, not {mode!r}")
+        if exposures < 1 or not 0 < exposure_time < float("inf"):
+            raise ParameterError(f"noise model: {exposures} exposures of {exposure_time} s cannot be observed")
+        self.mode = mode
+        self.exposures = exposures
+        self.exposure_time = exposure_time
+        self._device = torch.device(device)
+        nodes = {name: calibration.array(name) for name in ("zenith_deg", "field_deg", "seeing_arcsec")}
+        spans = {name: (float(values[0]), float(values[-1])) for name, values in nodes.items()}
+        self._limits = {
+            "mag": _ANY,
+            "zenith_angle": spans["zenith_deg"],
+            "field_angle": spans["field_deg"],
+            "seeing": spans["seeing_arcsec"] if mode == "physical" else _ANY,
+        }
+        zenith, field = (torch.tensor(nodes[name], device=device) for name in ("zenith_deg", "field_deg"))
+        secant, airmass = _secant(zenith), _sky_airmass(zenith)
+        sky = calibration.array("sky")
+        self._log_signal = _Grid(secant, field, np.log(_per_flux(calibration.array("signal_ab18"))))
+        self._sky = _Grid(airmass, field, sky)
+        self._mean_sky = _Grid(airmass, field, sky.mean(axis=-1, keepdims=True))
+        if mode == "physical":
+            seeing, gain = _seeing_gain()
+            self._log_gain = _Grid(torch.tensor(seeing, device=device), field, gain)
+
+    def __call__(self, flux: Tensor, zero_point: Tensor, conditions: Conditions) -> Tensor:
+        """1-sigma errors in the units of `flux`.
+
+        Args:
+            flux: (B, 4096) noise-free F_lambda of any scale.
+            zero_point: (B,) HSC-i magnitude that `flux` has as given (flux in erg s^-1 cm^-2 A^-1).
+            conditions: of each spectrum.
+
+        Returns:
+            (B, 4096) float64, positive.
+
+        Raises:
+            ParameterError: conditions outside the tables (zenith 0-45 deg, field 0-0.65 deg, seeing 0.5-1.5 arcsec).
+            DataError: `flux` is not on the 4096 pixels.
+        """
+        if flux.ndim != 2 or flux.shape[1] != N_PIXELS:
+            raise DataError(f"noise model: spectra must have shape (B, {N_PIXELS}), not {tuple(flux.shape)}")
+        columns = [self._column(name, getattr(conditions, name), len(flux)) for name in self._limits]
+        columns.append(self._column("zero_point", zero_point, len(flux)))
+        blocks = (slice(first, first + _ROWS) for first in range(0, max(len(flux), 1), _ROWS))
+        return torch.cat([self._errors(flux[rows], *(_rows(column, rows) for column in columns)) for rows in blocks])
+
+    def _errors(
+        self, flux: Tensor, mag: Tensor, zenith: Tensor, field: Tensor, seeing: Tensor, zero_point: Tensor
+    ) -> Tensor:
+        log_signal = self._log_signal(_secant(zenith), field)
+        if self.mode == "physical":
+            log_signal = log_signal + self._log_gain(seeing, field)
+        airmass = _sky_airmass(zenith)
+        dimming = torch.pow(10.0, -0.4 * (mag - zero_point))[:, None] * (self.exposure_time / TABLE_EXPOSURE)
+        sensitivity = torch.exp(log_signal) * dimming  # object electrons of one exposure per unit of `flux`
+        # a spline between nodes may overshoot below zero in a saturated line; photons do not
+        electrons = (sensitivity * flux).clamp(min=0.0)
+        variance = self._variance(electrons, self._sky(airmass, field), self._mean_sky(airmass, field))
+        return torch.sqrt(variance) / (self.exposures * sensitivity)
+
+    def _variance(self, electrons: Tensor, sky: Tensor, mean_sky: Tensor) -> Tensor:
+        n, t = self.exposures, self.exposure_time
+        sky, mean_sky = sky * (t / TABLE_EXPOSURE), mean_sky * (t / TABLE_EXPOSURE)
+        floor = SKY_FLOOR * n**0.5 * _neighbour_maximum(sky)
+        stray = STRAY_LIGHT * mean_sky * (TRACE_PIXELS * PIXEL_SIZE / TRACE_PITCH)
+        detector = TRACE_PIXELS * (DARK_CURRENT * t + READ_NOISE**2)
+        return n * (electrons + sky + floor**2 + stray + detector)
+
+    def _column(self, name: str, values: Values, rows: int) -> Tensor:
+        """One checked value for all spectra, (1,), or one each, (rows,)."""
+        column = torch.atleast_1d(torch.as_tensor(values, dtype=torch.float64, device=self._device))
+        if column.shape not in ((1,), (rows,)):
+            raise DataError(f"noise model: {name} has shape {tuple(column.shape)} for {rows} spectra")
+        low, high = self._limits.get(name, _ANY)
+        wrong = ~(column.isfinite() & (column >= low) & (column <= high))
+        if bool(wrong.any()):
+            row = int(wrong.nonzero()[0])
+            raise ParameterError(
+                f"noise model: {name} of spectrum {row} is {float(column[row]):g};"
+                f" it must be finite and within {low:g} to {high:g}, the range of the instrument's tables"
+            )
+        return column
+
+
+def _rows(column: Tensor, rows: slice) -> Tensor:
+    return column if column.shape[0] == 1 else column[rows]
+
+
+class _Grid:
+    """Bilinear interpolation in a table (X, Y, ...), the same to the last bit for any number of points at once."""
+
+    def __init__(self, x_nodes: Tensor, y_nodes: Tensor, table: np.ndarray) -> None:
+        self._x_nodes, self._y_nodes = x_nodes, y_nodes
+        self._table = torch.tensor(table, device=x_nodes.device)
+
+    def __call__(self, x: Tensor, y: Tensor) -> Tensor:
+        """Values (B, ...) at points x, y, each (B,) or (1,)."""
+        (i, u), (j, v) = _bracket(self._x_nodes, x), _bracket(self._y_nodes, y)
+        low = torch.lerp(self._table[i, j], self._table[i, j + 1], v)
+        high = torch.lerp(self._table[i + 1, j], self._table[i + 1, j + 1], v)
+        return torch.lerp(low, high, u)
+
+
+def _bracket(nodes: Tensor, values: Tensor) -> tuple[Tensor, Tensor]:
+    """Left neighbour among increasing `nodes` and fraction (B, 1) of the way to the next."""
+    left = (torch.searchsorted(nodes, values.detach(), right=True) - 1).clamp(0, nodes.shape[0] - 2)
+    return left, ((values - nodes[left]) / (nodes[left + 1] - nodes[left]))[:, None]
+
+
+def _per_flux(signal_ab18: np.ndarray) -> np.ndarray:
+    """Electrons per unit F_lambda from electrons of an AB = 18 source, which has F_lambda = F_nu c / lambda^2."""
+    return signal_ab18 / (AB_ZERO * 10 ** (-0.4 * TABLE_MAGNITUDE) * SPEED_OF_LIGHT / pixel_centres() ** 2)
+
+
+def _sky_airmass(zenith: Tensor) -> Tensor:
+    """Airmass that scales the sky's glow, 1/sqrt(1 - 0.96 sin^2 z), of zenith angles [deg]."""
+    return (1 - 0.96 * torch.sin(torch.deg2rad(zenith)) ** 2) ** -0.5
+
+
+def _secant(zenith: Tensor) -> Tensor:
+    """Airmass that scales the extinction, sec z, of zenith angles [deg]."""
+    return 1 / torch.cos(torch.deg2rad(zenith))
+
+
+def _seeing_gain() -> tuple[np.ndarray, np.ndarray]:
+    """Seeings (101,) and ln of the light entering the fibre relative to the tables' seeing, (101, 5 fields, 4096).
+
+    Between the eight tabulated seeings a cubic spline in ln G against ln seeing (leave-one-out error below 0.04 %).
+    """
+    seeing = np.linspace(0.5, 1.5, 101)
+    spline = CubicSpline(np.log(calibration.array("seeing_arcsec")), np.log(calibration.array("fibre_fraction")))
+    gain = spline(np.log(seeing)) - spline(np.log(TABLE_SEEING))
+    wave = calibration.array("fibre_fraction_wave")
+    rows = [np.interp(pixel_centres(), wave, row) for row in gain.reshape(-1, wave.size)]
+    return seeing, np.reshape(rows, (*gain.shape[:2], N_PIXELS))
+
+
+def _neighbour_maximum(values: Tensor) -> Tensor:
+    """Largest of each pixel and its two neighbours, (B, P) -> (B, P)."""
+    return torch.nn.functional.max_pool1d(values[:, None], kernel_size=3, stride=1, padding=1)[:, 0]
+
+
+def normalise(flux: Tensor, error: Tensor) -> tuple[Tensor, Tensor]:
+    """Scale spectra and their errors alike, (B, 4096), so that the median flux over the pixels is 0.5.
+
+    Raises:
+        DataError: a spectrum's median is not a positive number.
+    """
+    median = _quantile(flux, 0.5)
+    if not bool((median > 0).all()):
+        row = int((~(median > 0)).nonzero()[0, 0])
+        raise DataError(f"normalise: spectrum {row} has the median flux {float(median[row]):g}; it must be positive")
+    scale = 0.5 / median
+    return flux * scale, error * scale
+
+
+def snr_column(flux: Tensor, error: Tensor) -> Tensor:
+    """95th percentile over the pixels of flux/error, (B, 4096) -> (B,): the `snr` column of the original data set."""
+    return _quantile(flux / error, 0.95)[:, 0]
+
+
+def snr_median(flux: Tensor, error: Tensor) -> Tensor:
+    """Median over the pixels of flux/error, (B, 4096) -> (B,)."""
+    return _quantile(flux / error, 0.5)[:, 0]
+
+
+def _quantile(values: Tensor, q: float) -> Tensor:
+    """Linearly interpolated quantile along the last axis, (B, P) -> (B, 1); torch.quantile refuses large batches."""
+    position = q * (values.shape[-1] - 1)
+    below = int(position)
+    low = torch.kthvalue(values, below + 1, dim=-1, keepdim=True).values
+    high = torch.kthvalue(values, below + 2, dim=-1, keepdim=True).values
+    return low + (high - low) * (position - below)
