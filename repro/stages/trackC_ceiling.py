@@ -1,0 +1,44 @@
+"""Stage `trackC-ceiling`: Cramer-Rao bounds on log g at every node and magnitude."""
+
+from repro.bounds.ceiling import lattice_ceiling
+from repro.files import remove_leftovers
+from repro.instrument.noise import Conditions, NoiseModel
+from repro.params import Params
+from repro.progress import progress
+from repro.spectra.nodes import NodeGrid
+from repro.stages.runner import Run, run_stage
+
+FOLDER = "results/trackC"
+NODES = "data/nodes.h5"
+OUTPUT = f"{FOLDER}/ceiling.h5"
+
+
+def fisher_conditions(params: Params) -> Conditions:
+    """The observing conditions of the published Fisher grids; the magnitude is set for each of them in turn."""
+    fixed = params.trackC_ceiling
+    return Conditions(
+        mag=fixed.magnitudes[0],
+        zenith_angle=fixed.zenith_angle,
+        field_angle=fixed.field_angle,
+        seeing=fixed.seeing,
+    )
+
+
+def main(run: Run) -> None:
+    """Write results/trackC/ceiling.h5."""
+    params = run.params
+    remove_leftovers(FOLDER)
+    with progress("bounds at nodes") as report:
+        table = lattice_ceiling(
+            NodeGrid.read(NODES),
+            params.trackC_ceiling.magnitudes,
+            NoiseModel(params.spectra.noise_model, device="cpu"),
+            fisher_conditions(params),
+            params.noise,
+            progress=report,
+        )
+    table.write(OUTPUT)
+
+
+if __name__ == "__main__":
+    run_stage("trackC-ceiling", main)
