@@ -1,0 +1,1 @@
+"""What this machine offers and what the pipeline would do on it."""
