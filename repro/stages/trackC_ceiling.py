@@ -13,11 +13,11 @@ NODES = "data/nodes.h5"
 OUTPUT = f"{FOLDER}/ceiling.h5"
 
 
-def fisher_conditions(params: Params) -> Conditions:
-    """The observing conditions of the published Fisher grids; the magnitude is set for each of them in turn."""
+def fisher_conditions(params: Params, magnitude: float) -> Conditions:
+    """The observing conditions of the published Fisher grid of one magnitude."""
     fixed = params.trackC_ceiling
     return Conditions(
-        mag=fixed.magnitudes[0],
+        mag=magnitude,
         zenith_angle=fixed.zenith_angle,
         field_angle=fixed.field_angle,
         seeing=fixed.seeing,
@@ -33,7 +33,7 @@ def main(run: Run) -> None:
             NodeGrid.read(NODES),
             params.trackC_ceiling.magnitudes,
             NoiseModel(params.spectra.noise_model, device="cpu"),
-            fisher_conditions(params),
+            fisher_conditions(params, params.trackC_ceiling.magnitudes[0]),
             params.noise,
             progress=report,
         )
