@@ -79,17 +79,22 @@ def response_weights(grid: np.ndarray, low: float, high: float) -> np.ndarray:
     R is linear between its tabulated values as well, so that the integrand is a cubic between the breaks of both and
     two Gauss points integrate it exactly.
     """
+    weights = np.zeros(grid.size)
+    for points, value in _gauss(grid, low, high):
+        left = np.clip(np.searchsorted(grid, points) - 1, 0, grid.size - 2)
+        share = (points - grid[left]) / (grid[left + 1] - grid[left])
+        value = value * points
+        weights += np.bincount(left, value * (1 - share), grid.size) + np.bincount(left + 1, value * share, grid.size)
+    return weights
+
+
+def _gauss(grid: np.ndarray, low: float, high: float) -> list[tuple[np.ndarray, np.ndarray]]:
+    """The two Gauss points of every interval between the breaks of `grid` and filter, and R d(lambda) at each."""
     filter_wave, response = calibration.array("hsc_i_wave"), calibration.array("hsc_i_response")
     breaks = np.unique(np.clip(np.concatenate([grid, filter_wave, [low, high]]), low, high))
     middle, half = (breaks[1:] + breaks[:-1]) / 2, np.diff(breaks) / 2
-    weights = np.zeros(grid.size)
-    for sign in (-1, 1):
-        points = middle + sign * half / np.sqrt(3.0)
-        value = half * points * np.interp(points, filter_wave, response, left=0.0, right=0.0)
-        left = np.clip(np.searchsorted(grid, points) - 1, 0, grid.size - 2)
-        share = (points - grid[left]) / (grid[left + 1] - grid[left])
-        weights += np.bincount(left, value * (1 - share), grid.size) + np.bincount(left + 1, value * share, grid.size)
-    return weights
+    both = (middle + sign * half / np.sqrt(3.0) for sign in (-1, 1))
+    return [(points, half * np.interp(points, filter_wave, response, left=0.0, right=0.0)) for points in both]
 
 
 def _reference(low: float, high: float) -> float:
@@ -105,11 +110,8 @@ def _reference(low: float, high: float) -> float:
 
 
 def _response_over_wave(low: float, high: float) -> float:
-    wave = np.linspace(low, high, 20001)
-    response = np.interp(
-        wave, calibration.array("hsc_i_wave"), calibration.array("hsc_i_response"), left=0.0, right=0.0
-    )
-    return float(np.trapezoid(response / wave, wave))
+    """Integral of R / lambda from `low` to `high`."""
+    return float(sum((value / points).sum() for points, value in _gauss(np.empty(0), low, high)))
 
 
 def _magnitude(mean_flux_nu: Tensor) -> Tensor:
