@@ -17,6 +17,14 @@ from repro.physics.continuum import continuum_opacity
 from repro.physics.data import read_table
 from repro.physics.equation_of_state import ChemicalEquilibrium, Gas
 
+# Where the fits hold, with room for finite differences at the edges: (low, high) of each label.
+RANGE: Final = {
+    "T_eff": (3400.0, 7100.0),
+    "log_g": (-0.2, 5.3),
+    "M_H": (-3.0, 1.0),
+    "a_M": (-0.5, 0.7),
+    "C_M": (-1.0, 0.7),
+}
 _DEPTHS: Final = 71  # log tau = -5 ... 2
 _DEPTH_STEP: Final = 0.1
 _TOP_SLOPE: Final = 0.8  # part of the slope of the relation's top half dex with which T continues above it
@@ -158,7 +166,7 @@ def _hydrostatic_equilibrium(equilibrium: ChemicalEquilibrium, labels: Tensor, l
         target, slopes = _integrate(_ln_integrand(ln_pressure, opacity, fixed_gravity, log_tau))
         jacobian = identity - slopes * (0.5 - opacity_slope)[:, None, :]
         step = torch.linalg.solve(jacobian, ln_pressure - target).clamp(-_STEP_LIMIT, _STEP_LIMIT)
-        if not bool((step.abs() > _STEP_TOLERANCE).any()):
+        if bool((step.abs() < _STEP_TOLERANCE).all()):
             break
         ln_pressure = ln_pressure - step
         unknowns = unknowns - step[..., None] * response
@@ -180,17 +188,25 @@ def _opacity_and_slope(equilibrium: ChemicalEquilibrium, unknowns: Tensor, respo
     return here, (high - low) / (2.0 * half_step)
 
 
+def _check(labels: Tensor) -> None:
+    if labels.dim() != 2 or labels.shape[-1] != len(LABELS):
+        raise ParameterError(f"labels must have the shape (B, {len(LABELS)}), got {tuple(labels.shape)}")
+    for column, (name, (low, high)) in enumerate(RANGE.items()):
+        values = labels[:, column]
+        inside = (values >= low) & (values <= high)
+        if not bool(inside.all()):
+            row = int(torch.argmin(inside.to(torch.int8)))
+            raise ParameterError(f"model {row}: {name} = {float(values[row]):g} is outside of {low:g} ... {high:g}")
+
+
 def model_atmosphere(labels: Tensor, microturbulence: float = 2.0e5) -> Atmosphere:
     """Atmospheres for labels (B, 5) in the order of LABELS; microturbulence in cm/s (carried along for the lines).
 
-    Differentiable in the labels (torch.func.jvp, forward_ad). Raises ParameterError when the labels have another shape,
-    are not finite, or lie so far outside the range of the relations that no equilibrium exists.
+    Differentiable once in the labels (torch.func.jvp, forward_ad, backward). Raises ParameterError when the labels
+    have another shape or leave RANGE.
     """
-    if labels.dim() != 2 or labels.shape[-1] != len(LABELS):
-        raise ParameterError(f"labels must have the shape (B, {len(LABELS)}), got {tuple(labels.shape)}")
-    if not bool(torch.isfinite(labels).all()):
-        raise ParameterError("labels must be finite")
     labels = labels.to(torch.float64)
+    _check(labels)
     steps = torch.arange(_DEPTHS, dtype=torch.float64, device=labels.device)
     log_tau = (steps - 50.0) / 10.0
     composition: Composition = mixture(labels)

@@ -24,7 +24,8 @@ from repro.physics.constants import (
 from repro.physics.data import read_table
 
 _H_MINUS_LIMIT: Final = 16419.0  # A, ionisation threshold of H- in John's fit
-_LEVELS: Final = tuple(range(3, 21))  # lower levels of hydrogen bound-free; beyond n = 20 they are dissolved
+_LOWEST_LEVEL: Final = 3  # of hydrogen bound-free at these wavelengths
+_HIGHEST_LEVEL: Final = 20  # the levels above are dissolved
 _THOMSON: Final = 6.652e-25  # cm^2
 
 
@@ -54,6 +55,11 @@ def _h_minus(device: torch.device) -> tuple[Tensor, Tensor]:
     return bound_free, free_free
 
 
+@cache
+def _levels(device: torch.device) -> Tensor:
+    return torch.arange(_LOWEST_LEVEL, _HIGHEST_LEVEL + 1, dtype=torch.float64, device=device)
+
+
 def h_minus_bound_free(wave: Tensor) -> Tensor:
     """Photodetachment cross-section of H- (W,) [cm^2] (John 1988, A&A 193, 189, eq. 5); 0 beyond 1.6419 um."""
     coefficients, _ = _h_minus(wave.device)
@@ -71,8 +77,10 @@ def h_minus_free_free(wave: Tensor) -> Tensor:
     return 1e-29 * coefficients @ powers
 
 
-def hydrogen_bound_free(level: int, wave: Tensor) -> Tensor:
-    """Photoionisation cross-section (W,) [cm^2] of hydrogen in `level`, continued redward of the threshold.
+def hydrogen_bound_free(level: Tensor, wave: Tensor) -> Tensor:
+    """Photoionisation cross-section [cm^2] of hydrogen in `level`, continued redward of the threshold.
+
+    `level` (principal quantum number) and `wave` [A] are broadcast against each other.
 
     Kramers with the Gaunt factor of Menzel & Pekeris (1935, MNRAS 96, 77; Gray, Stellar Photospheres, eq. 8.8).
     """
@@ -87,9 +95,10 @@ def _stimulated_cross_sections(wave: Tensor) -> Tensor:
     rydbergs = wave * 1e-8 * HYDROGEN_RYDBERG
     free_free = 3.692e8 * frequency**-3
     gaunt = 0.3456 * rydbergs ** (-1.0 / 3.0)
-    bound_free = [hydrogen_bound_free(n, wave) * (rydbergs < n**2) for n in _LEVELS]
+    levels = _levels(wave.device)[:, None]
+    bound_free = hydrogen_bound_free(levels, wave) * (rydbergs < levels**2)
     rows = [h_minus_bound_free(wave), free_free * (1.0 + 0.5 * gaunt), free_free * gaunt * wave / SECOND_RADIATION]
-    return torch.stack(rows + bound_free)
+    return torch.cat([torch.stack(rows), bound_free])
 
 
 def _stimulated_weights(gas: Absorbers) -> Tensor:
@@ -100,7 +109,7 @@ def _stimulated_weights(gas: Absorbers) -> Tensor:
     electrons_protons = n_h1 * saha * torch.exp(-HYDROGEN_IONISATION / (BOLTZMANN_EV * temperature))
     free_free = electrons_protons * temperature**-0.5
     columns = [n_h1 * gas.electron_pressure * h_minus, free_free, free_free * temperature]
-    levels = torch.tensor(_LEVELS, dtype=torch.float64, device=temperature.device)
+    levels = _levels(temperature.device)
     excitation = HYDROGEN_IONISATION * (1.0 - levels**-2) / BOLTZMANN_EV
     populations = n_h1[..., None] * levels**2 * torch.exp(-excitation / temperature[..., None])
     return torch.cat([torch.stack(columns, dim=-1), populations], dim=-1)

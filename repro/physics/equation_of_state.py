@@ -27,12 +27,13 @@ STAGES: Final = ("I", "II", "III")
 _ELECTRON: Final = len(NETWORK)
 _NUCLEI: Final = _ELECTRON + 1
 _UNKNOWNS: Final = _NUCLEI + 1
+_ROWS: Final = [len(NETWORK), 1, 1, 1]  # what is summed: elements, positive charge, negative charge, pressure
 _H_MINUS_BINDING: Final = 0.754195  # eV
 # Stands for the second ionisation energy of hydrogen, which has none: finite, so that derivatives stay finite.
 _NEVER_IONISED: Final = 1.0e4  # eV
 _FIT_RANGE: Final = (2500.0, 9000.0)  # K, where the fits of partition functions and equilibrium constants hold
 _STEP_LIMIT: Final = 1.5
-_STEP_TOLERANCE: Final = 1e-9
+_STEP_TOLERANCE: Final = 1e-6  # Newton leaves the square of the last step
 _MAX_STEPS: Final = 100
 _LN_10: Final = log(10.0)
 # ln of 2 (2 pi m_e k / h^2)^(3/2) k: Saha's factor without T^(5/2), the partition functions and the exponential.
@@ -50,6 +51,7 @@ class _Tables:
     donors: Tensor  # (E - 9,) positions in ELEMENTS
     exponents: Tensor  # (S, 11) powers of the unknowns in each species
     sums: Tensor  # (12, S) what each species adds: 9 elements, positive charge, negative charge, pressure
+    nuclei: Tensor  # (11,) 1 where the unknown is the pressure of the hydrogen nuclei
     slopes: Tensor  # (S, 12 * 11) outer products of `sums` and `exponents`
 
 
@@ -111,6 +113,7 @@ def _tables(device: torch.device) -> _Tables:
         donors=torch.tensor([ELEMENTS.index(element) for element in DONORS]),
         exponents=exponents,
         sums=sums,
+        nuclei=torch.eye(_UNKNOWNS, dtype=torch.float64)[_NUCLEI],
         slopes=torch.einsum("ms,sk->smk", sums, exponents).flatten(1),
     )
     return _Tables(**{field.name: getattr(tables, field.name).to(device) for field in fields(tables)})
@@ -209,7 +212,7 @@ class ChemicalEquilibrium:
             step = torch.linalg.solve(jacobian, residual).clamp(-_STEP_LIMIT, _STEP_LIMIT)
             unknowns = unknowns - step
             largest = step.abs().amax(dim=-1)
-            if not bool((largest > _STEP_TOLERANCE).any()):
+            if bool((largest < _STEP_TOLERANCE).all()):
                 return unknowns
         row = int(torch.nan_to_num(largest, nan=torch.inf).argmax())
         raise ParameterError(
@@ -261,33 +264,29 @@ class ChemicalEquilibrium:
         tables = _tables(unknowns.device)
         pressure = torch.exp(unknowns @ tables.exponents.T + self.ln_species)
         sums = pressure @ tables.sums.T
-        slopes = (pressure @ tables.slopes).unflatten(-1, (len(tables.sums), _UNKNOWNS))
+        slopes = (pressure @ tables.slopes).unflatten(-1, (sum(_ROWS), _UNKNOWNS))
         charge, charge_slope = self._donor_charge(unknowns)
         nuclei = torch.exp(unknowns[..., _NUCLEI])
-        positive, negative = _ELECTRON, _ELECTRON + 1  # rows of `sums`
+        found, positive, negative, total = sums.split(_ROWS, dim=-1)
+        positive = positive + (nuclei * charge)[..., None]
+        found_slope, positive_slope, negative_slope, total_slope = slopes.split(_ROWS, dim=-2)
+        donor_slope = torch.nn.functional.pad(torch.stack([charge_slope, charge], dim=-1), (_ELECTRON, 0))
+        positive_slope = positive_slope + (nuclei[..., None] * donor_slope)[..., None, :]
 
-        donated = torch.nn.functional.one_hot(torch.tensor(positive), len(tables.sums)).to(unknowns)
-        sums = sums + (nuclei * charge)[..., None] * donated
-        change = torch.nn.functional.pad(torch.stack([charge_slope, charge], dim=-1), (_ELECTRON, 0))
-        slopes = slopes + (nuclei[..., None] * change)[..., None, :] * donated[:, None]
-
-        ln_sums = torch.log(sums)
-        slopes = slopes / sums[..., None]
         ln_abundance = torch.log(self.abundance[:, None, tables.network])
         residual = torch.cat(
             [
-                ln_sums[..., :_ELECTRON] - ln_abundance - unknowns[..., _NUCLEI, None],
-                (ln_sums[..., positive] - ln_sums[..., negative])[..., None],
-                (ln_sums[..., -1] - ln_pressure)[..., None],
+                torch.log(found) - ln_abundance - unknowns[..., _NUCLEI, None],
+                torch.log(positive) - torch.log(negative),
+                torch.log(total) - ln_pressure[..., None],
             ],
             dim=-1,
         )
-        own = torch.nn.functional.one_hot(torch.tensor(_NUCLEI), _UNKNOWNS).to(unknowns)
         jacobian = torch.cat(
             [
-                slopes[..., :_ELECTRON, :] - own,
-                (slopes[..., positive, :] - slopes[..., negative, :])[..., None, :],
-                slopes[..., -1:, :],
+                found_slope / found[..., None] - tables.nuclei,
+                positive_slope / positive[..., None] - negative_slope / negative[..., None],
+                total_slope / total[..., None],
             ],
             dim=-2,
         )
