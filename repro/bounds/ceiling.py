@@ -5,20 +5,18 @@ from dataclasses import fields, replace
 from typing import Any, Final
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
 from repro.bounds.derivatives import SCHEMES, derivative_stencil, interior
 from repro.bounds.fisher import Marginal, fisher_information, marginal
 from repro.bounds.quantiles import LogHistogram
+from repro.bounds.scaling import node_errors, unit_median
 from repro.bounds.table import SNR_PERCENTILES, CeilingTable
 from repro.errors import ParameterError
 from repro.instrument.noise import Conditions, NoiseModel
 from repro.spectra.nodes import NodeGrid
 
 MAGNITUDES: Final = (18.0, 20.0, 21.5, 22.0, 22.5, 23.0)  # of the six published Fisher grids
-
-_MEDIAN: Final = 0.5  # of every stored spectrum
 
 
 def lattice_ceiling(
@@ -51,19 +49,13 @@ def lattice_ceiling(
     names = stencils[SCHEMES[0]].names
     if target not in names:
         raise ParameterError(f"'{target}' is not a free axis of this lattice ({', '.join(names)})")
-    flux, scale = _unit_median(grid.flux)
+    flux, _ = unit_median(grid.flux)
     accumulator = _Accumulator(len(magnitudes), len(flux))
     for start in range(0, len(flux), block):
         nodes = slice(start, min(start + block, len(flux)))
         jacobians = {scheme: stencil.jacobian(flux, nodes) for scheme, stencil in stencils.items()}
         for m, magnitude in enumerate(magnitudes):
-            with torch.no_grad():
-                sigma = noise_model(
-                    torch.from_numpy(np.asarray(grid.flux[nodes], dtype=np.float64)),
-                    torch.from_numpy(np.asarray(grid.zero_point[nodes], dtype=np.float64)),
-                    replace(conditions, mag=magnitude),
-                )
-            error = sigma.cpu().numpy() * (noise_level * scale[nodes, None])
+            error = node_errors(grid, nodes, noise_model, replace(conditions, mag=magnitude), noise_level)
             bounds = {
                 scheme: marginal(fisher_information(jacobian, error), names.index(target))
                 for scheme, jacobian in jacobians.items()
@@ -119,9 +111,3 @@ class _Accumulator:
         if name not in self._arrays:
             self._arrays[name] = np.zeros(self._shape + values.shape[1:], dtype=values.dtype)
         self._arrays[name][magnitude, nodes] = values
-
-
-def _unit_median(flux: NDArray[np.floating]) -> tuple[NDArray[np.float32], NDArray[np.float64]]:
-    """Flux (N, P) divided to a median of 0.5, and the factors (N,) that do it."""
-    scale = _MEDIAN / np.median(flux, axis=1).astype(np.float64)
-    return flux.astype(np.float32) * scale[:, None].astype(np.float32), scale

@@ -1,0 +1,56 @@
+"""Node spectra on the scale in which sets are stored, their derivatives and their errors on it.
+
+Every stored spectrum has a median of 0.5, so a derivative with respect to a label contains that of the median.
+"""
+
+from typing import Final
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from repro.instrument.noise import Conditions, NoiseModel
+from repro.spectra.nodes import NodeGrid
+
+MEDIAN: Final = 0.5
+
+# Pixels about the median, by rank, whose mean slope stands for that of the median (see `unit_median_jacobian`).
+_RANKS: Final = 205
+
+
+def unit_median(flux: NDArray[np.floating]) -> tuple[NDArray[np.float32], NDArray[np.float64]]:
+    """Spectra (N, P) divided to a median of 0.5, and the factors (N,) that do it."""
+    scale = MEDIAN / np.median(flux, axis=1).astype(np.float64)
+    return flux.astype(np.float32) * scale[:, None].astype(np.float32), scale
+
+
+def unit_median_jacobian(flux: NDArray[np.floating], jacobian: NDArray[np.floating]) -> NDArray[np.float64]:
+    """Derivatives (B, k, P) of spectra scaled to a median of 0.5, from those of the unscaled `flux` (B, P).
+
+    The exact derivative of a sample median is that of the one or two pixels which happen to hold it, and jumps
+    whenever others take their place. The slope of the median over any finite change of a label is the mean over the
+    pixels near it; that mean over the 5 % of the pixels nearest in rank is taken here.
+    """
+    pixels = flux.shape[1]
+    first = max((pixels - _RANKS) // 2, 0)
+    near = np.argsort(flux, axis=1, kind="stable")[:, first : pixels - first]
+    slope = np.take_along_axis(jacobian, near[:, None, :], axis=2).mean(axis=2)
+    median = np.median(flux, axis=1).astype(np.float64)
+    relative = slope / median[:, None]
+    return MEDIAN / median[:, None, None] * (jacobian - relative[:, :, None] * flux[:, None, :])
+
+
+def node_errors(
+    grid: NodeGrid,
+    nodes: NDArray[np.intp] | slice,
+    noise_model: NoiseModel,
+    conditions: Conditions,
+    noise_level: float = 1.0,
+) -> NDArray[np.float64]:
+    """1-sigma errors (B, P) of nodes observed under `conditions`, for spectra scaled to a median of 0.5."""
+    flux = np.asarray(grid.flux[nodes], dtype=np.float64)
+    with torch.no_grad():
+        sigma = noise_model(torch.from_numpy(flux), torch.from_numpy(grid.zero_point[nodes]), conditions)
+    scale = noise_level * MEDIAN / np.median(flux, axis=1)
+    errors: NDArray[np.float64] = sigma.cpu().numpy() * scale[:, None]
+    return errors

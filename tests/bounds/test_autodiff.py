@@ -1,0 +1,103 @@
+"""Forward-mode derivatives against small steps, and the comparison with lattice differences."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+
+from repro.bounds.autodiff import compare_derivatives, label_jacobian, sample_nodes, step_jacobian
+from repro.bounds.scaling import unit_median_jacobian
+from repro.instrument.noise import Conditions, NoiseModel
+
+CONDITIONS = Conditions(mag=21.5, zenith_angle=22.5, field_angle=0.325, seeing=1.0)
+
+
+@pytest.fixture(scope="module")
+def noise():
+    return NoiseModel("paper")
+
+
+def test_forward_derivatives_equal_small_steps(spectrum_function):
+    labels = torch.tensor([[4310.0, 2.2, -0.4, 0.0, 0.0], [5820.0, 4.6, 0.3, 0.1, -0.2]], dtype=torch.float64)
+    names = ("T_eff", "log_g", "M_H")
+    exact = label_jacobian(spectrum_function, labels, names)
+    stepped = step_jacobian(spectrum_function, labels, {"T_eff": 0.5, "log_g": 1e-3, "M_H": 1e-3})
+    assert exact.shape == (2, 3, 4096)
+    for k in range(3):
+        error = torch.linalg.norm(exact[:, k] - stepped[:, k]) / torch.linalg.norm(exact[:, k])
+        assert error < 1e-6
+
+
+def test_labels_without_effect_have_zero_derivative(spectrum_function):
+    labels = torch.tensor([[5000.0, 3.0, 0.0, 0.0, 0.0]], dtype=torch.float64)
+    assert (label_jacobian(spectrum_function, labels, ("C_M",)) == 0.0).all()
+
+
+def test_comparison_is_zero_for_a_linear_function_and_known_for_a_cubic(make_grid, noise):
+    grid = make_grid(T_eff=(4500.0, 5000.0, 5500.0), log_g=np.arange(1.0, 4.0, 0.5))
+    # slopes that leave the median where it is: no label touches the middle 20 % of the pixels by rank
+    base = torch.linspace(1.0, 3.0, 4096, dtype=torch.float64)
+    slopes = 0.05 * torch.tensor(np.random.default_rng(5).normal(size=(2, 4096))).clamp(-2.0, 2.0)
+    slopes[:, 1640:2460] = 0.0
+
+    def cubic(labels, curvature):
+        t, g = (labels[:, 0:1] - 5000.0) / 1000.0, labels[:, 1:2] - 2.0
+        return base + 0.1 * (t * slopes[0] + (g + curvature * g**3) * slopes[1])
+
+    nodes = np.arange(len(grid.flux))
+    for curvature in (0.0, 0.4):
+        cubes = replace(grid, flux=cubic(torch.tensor(grid.lattice.labels), curvature).numpy())
+        result = compare_derivatives(
+            lambda labels, c=curvature: cubic(labels, c), cubes, nodes, noise, CONDITIONS, block=5
+        )
+        assert result.names == ("T_eff", "log_g")
+        g = grid.lattice.labels[result.interior, 1] - 2.0
+        # a central difference of g^3 with step h is 3 g^2 + h^2
+        expected = curvature * 0.25 / (1.0 + 3.0 * curvature * g**2)
+        # float32 spectra limit both to about 1e-4 of these small slopes
+        np.testing.assert_allclose(result.difference[:, 0], 0.0, atol=5e-4)
+        np.testing.assert_allclose(result.difference[result.interior, 1], expected, atol=5e-4)
+        np.testing.assert_allclose(result.crlb_ratio[result.interior], (1.0 + expected) ** -2, rtol=1e-3)
+
+
+def test_comparison_on_lines_shows_what_the_lattice_step_costs(make_grid, spectrum_function, noise):
+    """On a lattice ten times finer the secants reach the exact derivatives of the scaled spectra."""
+    differences = []
+    for step in (1.0, 0.1):
+        offsets = np.array([-1.0, 0.0, 1.0])
+        lines = make_grid(T_eff=5000.0 + 500.0 * step * offsets, log_g=3.0 + step * offsets, M_H=0.5 * step * offsets)
+        result = compare_derivatives(spectrum_function, lines, np.array([13]), noise, CONDITIONS)
+        assert result.interior.all()
+        differences.append(result.difference[0])
+    # the error of a secant falls with the square of the step, to where float32 spectra end it
+    assert (differences[0] > 0.005).all()
+    assert (differences[1] < 0.02 * differences[0] + 1e-4).all()
+
+
+def test_slope_of_the_median_is_what_finite_changes_show():
+    """Pixels of random slopes about a trend: the median follows the trend, its own pixel does not."""
+    rng = np.random.default_rng(2)
+    base, trend = rng.uniform(1.0, 3.0, size=4096), 0.3
+    slopes = trend + 0.3 * rng.normal(size=4096)
+    step = 0.1
+    low, high = (base + sign * step * slopes for sign in (-1.0, 1.0))
+    expected = (0.5 * high / np.median(high) - 0.5 * low / np.median(low)) / (2.0 * step)
+    got = unit_median_jacobian(base[None], slopes[None, None])[0, 0]
+    scaled = 0.5 * base / np.median(base)
+    # the derivative of the scale, seen in the pixels that follow the trend
+    error = np.linalg.lstsq(scaled[:, None], got - expected, rcond=None)[0][0]
+    assert abs(error) < 0.1 * trend / np.median(base)
+
+
+def test_samples_are_seeded_sorted_and_distinct():
+    first = sample_nodes(1260, 50, seed=3)
+    np.testing.assert_array_equal(first, sample_nodes(1260, 50, seed=3))
+    assert len(set(first)) == 50 and (np.diff(first) > 0).all()
+    assert not np.array_equal(first, sample_nodes(1260, 50, seed=4))
+    np.testing.assert_array_equal(sample_nodes(6, 50, seed=3), np.arange(6))
+
+
+def test_an_unknown_label_is_an_error(spectrum_function):
+    with pytest.raises(ValueError, match="not in tuple"):
+        label_jacobian(spectrum_function, torch.zeros(1, 5, dtype=torch.float64), ("O_M",))
