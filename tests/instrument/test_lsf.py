@@ -80,7 +80,10 @@ def test_is_linear_and_differentiable_both_ways(line_spread: LineSpread) -> None
     generator = torch.Generator().manual_seed(0)
     flux, tangent = torch.rand((2, 1, len(grid())), generator=generator, dtype=torch.float64)
     cotangent = torch.rand((1, 4096), generator=generator, dtype=torch.float64)
-    value, slope = torch.func.jvp(line_spread, (flux,), (tangent,))
+    with torch.autograd.forward_ad.dual_level():
+        value, slope = torch.autograd.forward_ad.unpack_dual(
+            line_spread(torch.autograd.forward_ad.make_dual(flux, tangent))
+        )
     assert torch.allclose(slope, line_spread(tangent), rtol=0, atol=1e-13)
     assert torch.allclose(line_spread(2 * flux - tangent), 2 * value - slope, rtol=0, atol=1e-13)
     (adjoint,) = torch.func.vjp(line_spread, flux)[1](cotangent)
