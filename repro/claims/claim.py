@@ -94,6 +94,8 @@ class Claim:
     @property
     def contradicts_itself(self) -> bool:
         """Whether the documents disagree: said in `contradiction`, or seen in their numbers."""
+        if self.weaker_than:  # has the sources of the claim it is the downsized form of
+            return False
         return self.contradiction is not None or bool(disagreements(self.sources))
 
 

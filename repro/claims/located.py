@@ -11,7 +11,8 @@ import yaml
 
 from repro.errors import ClaimError
 
-_Loader: type = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+# values are typed here, so the loader that resolves no types is enough (and faster)
+_Loader: type = getattr(yaml, "CBaseLoader", yaml.BaseLoader)
 
 Scalar = str | int | float | bool
 
@@ -187,10 +188,10 @@ def is_number(value: object) -> TypeGuard[int | float]:
     return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
 
 
-def did_you_mean(name: str, known: Sequence[str], prefix: str = " (did you mean ") -> str:
+def did_you_mean(name: str, known: Sequence[str]) -> str:
     """ " (did you mean 'x'?)" for the closest known name, or "" when none is close."""
     close = difflib.get_close_matches(name, known, n=1, cutoff=0.6)
-    return f"{prefix}'{close[0]}'?)" if close else ""
+    return f" (did you mean '{close[0]}'?)" if close else ""
 
 
 def _line(node: yaml.Node) -> int:
