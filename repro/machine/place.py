@@ -6,12 +6,13 @@ from repro.errors import EnvironmentProblem
 
 
 def repository_root() -> Path:
-    """The working directory, if it is the top of a working tree of the kit.
+    """The nearest folder at or above the working directory that holds a dvc.yaml.
 
     Raises:
-        EnvironmentProblem: there is no dvc.yaml here.
+        EnvironmentProblem: there is none.
     """
-    root = Path.cwd()
-    if not (root / "dvc.yaml").is_file():
-        raise EnvironmentProblem(f"{root} holds no dvc.yaml: run this command at the top of the repository")
-    return root
+    here = Path.cwd()
+    for folder in (here, *here.parents):
+        if (folder / "dvc.yaml").is_file():
+            return folder
+    raise EnvironmentProblem(f"{here}: neither here nor above is a dvc.yaml; run this command inside the repository")

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
-import subprocess
-import sys
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -64,12 +63,12 @@ def pipeline_status(root: Path, target: str | None = None) -> list[StageStatus]:
 def producers(stages: Mapping[str, Any]) -> dict[str, tuple[str, ...]]:
     """For each stage of dvc.yaml the stages whose outputs it depends on."""
     makers = {out: name for name in stages for out in _outs(stages, [name])}
-    return {
-        name: tuple(
-            dict.fromkeys(makers[out] for dep in _paths(stage.get("deps")) for out in makers if _touch(dep, out))
-        )
-        for name, stage in stages.items()
-    }
+
+    def upstream(name: str) -> tuple[str, ...]:
+        dependencies = _paths(stages[name].get("deps"))
+        return tuple(dict.fromkeys(makers[out] for path in dependencies for out in makers if _touch(path, out)))
+
+    return {name: upstream(name) for name in stages}
 
 
 def execution_order(upstream: Mapping[str, Iterable[str]], targets: Iterable[str]) -> list[str]:
@@ -88,22 +87,20 @@ def execution_order(upstream: Mapping[str, Iterable[str]], targets: Iterable[str
 
 
 def dvc_status(root: Path, target: str | None = None) -> dict[str, list[Any]]:
-    """`dvc status --json`: stage -> its changes; stages without changes are absent.
+    """What `dvc status --json` answers: stage -> its changes; stages without changes are absent.
 
     Raises:
         EnvironmentProblem: DVC failed (no git repository, another DVC at work, a broken dvc.yaml).
     """
-    targets = [target, "--with-deps"] if target else []
-    answer = subprocess.run(
-        [sys.executable, "-m", "dvc", "status", "--json", *targets],
-        cwd=root,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    if answer.returncode:
-        raise EnvironmentProblem(f"`dvc status` failed: {answer.stderr.strip()}")
-    status: dict[str, list[Any]] = json.loads(answer.stdout or "{}")
+    from dvc.exceptions import DvcException
+    from dvc.repo import Repo
+    from scmrepo.exceptions import SCMError
+
+    try:
+        with contextlib.chdir(root), Repo() as repo:  # DVC names targets and paths from where it stands
+            status: dict[str, list[Any]] = repo.status(targets=target, with_deps=target is not None)
+    except (DvcException, SCMError) as error:
+        raise EnvironmentProblem(f"DVC cannot tell the status of {root}: {error}") from error
     return status
 
 

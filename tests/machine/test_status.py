@@ -94,6 +94,7 @@ def test_life_of_a_pipeline(pipeline: Path) -> None:
     (pipeline / "source.txt").write_text("b\n")
     assert "source.txt changed" in status(pipeline, "second").stdout
     assert "last" not in status(pipeline, "second").stdout
+    assert status(pipeline / "middle", "second").stdout == status(pipeline, "second").stdout
 
 
 def test_unknown_stage(pipeline: Path) -> None:

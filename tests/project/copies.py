@@ -1,0 +1,39 @@
+"""A throw-away copy of the working tree as its own git repository, and commands that run in it."""
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+
+def copy_project(root: Path, target: Path) -> Path:
+    """Copy what git tracks or would track (so nothing that a run left behind) and commit it there."""
+    listing = ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"]
+    answer = subprocess.run(listing, cwd=root, check=True, capture_output=True, text=True)
+    for name in filter(None, answer.stdout.split("\0")):
+        if (root / name).is_file():
+            (target / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy2(root / name, target / name)
+    run("git init -q && git add -A && git -c user.name=a -c user.email=a@localhost commit -qm copy", target)
+    return target
+
+
+def run(script: str, folder: Path, *, check: bool = True) -> subprocess.CompletedProcess[str]:
+    """Run a bash script in a copy with this interpreter's commands and the copy's own `repro`."""
+    answer = subprocess.run(
+        ["bash", "-euo", "pipefail", "-c", script],
+        cwd=folder,
+        env=environment(folder),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert not check or answer.returncode == 0, f"{script}\n{answer.stdout}\n{answer.stderr}"
+    return answer
+
+
+def environment(folder: Path) -> dict[str, str]:
+    """Variables under which commands in `folder` use the code there."""
+    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+    return {**os.environ, "PATH": path, "PYTHONPATH": str(folder), "OMP_NUM_THREADS": "1"}
