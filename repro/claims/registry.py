@@ -98,7 +98,8 @@ def _downsized(parent: Mapping, track: str, sources: tuple[Source, ...]) -> Clai
     fields.context = f"claim {_identifier(fields)}"
     kind = fields.choice("kind", _DOWNSIZED_KINDS)
     fields.only((*_DOWNSIZED, *_EXTRA[kind]))
-    return replace(_build(fields, track, kind, sources, measured=True), weaker_than=parent.text("id"))
+    claim = _build(fields, track, kind, sources, measured=True)
+    return replace(claim, weaker_than=parent.text("id"), decided_by=parent.optional_text("decided_by"))
 
 
 def _build(fields: Mapping, track: str, kind: str, sources: tuple[Source, ...], measured: bool) -> Claim:

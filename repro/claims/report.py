@@ -200,8 +200,11 @@ def compare_accepted(root: Path, tracks: Iterable[Track], verdicts: Sequence[Ver
     ]
 
 
-def accept(root: Path, track: str, verdicts: Sequence[Verdict]) -> list[str]:
-    """Write a track's verdicts as the accepted ones; returns what changed, one line a claim.
+def accept(root: Path, track: str, verdicts: Sequence[Verdict]) -> list[str] | None:
+    """Write a track's verdicts as the accepted ones.
+
+    Returns:
+        What changed, one line a claim; None where there were no accepted verdicts before.
 
     Raises:
         ClaimError: the evidence is stale, so these are no verdicts worth accepting.
@@ -210,11 +213,10 @@ def accept(root: Path, track: str, verdicts: Sequence[Verdict]) -> list[str]:
     if stale:
         raise ClaimError(f"{track}: {stale.reason}. Nothing was accepted.")
     path = root / "tracks" / track / ACCEPTED
-    before = read_accepted(root, track) if path.exists() else {}
-    data = {"schema": SCHEMA, "track": track, "verdicts": {v.claim.id: v.word for v in _owned(verdicts)}}
-    changes = changed(before, verdicts)
-    if changes or not path.exists():
-        _write_json(path, data)
+    changes = changed(read_accepted(root, track), verdicts) if path.exists() else None
+    if changes != []:
+        accepted = {v.claim.id: v.word for v in _owned(verdicts)}
+        _write_json(path, {"schema": SCHEMA, "track": track, "verdicts": accepted})
     return changes
 
 

@@ -105,7 +105,7 @@ def _ordering(claim: Claim, terms: list[Estimate], stars: int | None) -> Finding
         reason = f"claimed that every step {verb}{needed}, but {names} changes by {wording.signed(step.mean, 4)}"
     else:
         reason = f"whether {names} {verb}{needed} is open: {_undecided(step, inside, stars)}"
-    shown = f"{wording.number(terms[0].mean)} … {wording.number(terms[-1].mean)}"
+    shown = f"{terms[0].mean:.4g} … {terms[-1].mean:.4g}"
     return Finding(word, reason, step, shown)
 
 

@@ -24,6 +24,7 @@ _ASCII: Final = str.maketrans(
 )
 _HEADINGS: Final = ("Claim", "Statement", "Claimed", "Measured", "Verdict", "From")
 _NARROW: Final = 120  # below this many columns a claim takes a line for its statement and one for its numbers
+_STACKED: Final = (23, 26, 21, 12)  # widest columns of the line with the numbers: 80 in all
 _MOST_NAMES: Final = 8  # ids listed of a group that shares one reason
 
 
@@ -43,8 +44,8 @@ class Report:
             self._stacked(verdicts)
         else:
             self._table(verdicts)
-        self._print()
         self._reasons(verdicts)
+        self._print()
 
     def count(self, verdicts: Sequence[Verdict]) -> None:
         """Print 'judged k of n' and the counts by verdict."""
@@ -61,23 +62,22 @@ class Report:
             self._print(line)
 
     def _stacked(self, verdicts: Sequence[Verdict]) -> None:
-        for verdict in verdicts:
-            claim = verdict.claim
-            lines = textwrap.wrap(f"{claim.id}  {claim.statement}", self.width, subsequent_indent="  ")
-            self._print(click.style(claim.id, bold=True) + lines[0][len(claim.id) :])
+        rows = [_cells(verdict) for verdict in verdicts]
+        widths = [min(limit, max((len(row[i]) for row in rows), default=0)) for i, limit in enumerate(_STACKED)]
+        for verdict, row in zip(verdicts, rows, strict=True):
+            name = verdict.claim.id
+            lines = textwrap.wrap(f"{name}  {verdict.claim.statement}", self.width, subsequent_indent="  ")
+            self._print(click.style(name, bold=True) + lines[0][len(name) :])
             for line in lines[1:]:
                 self._print(line)
-            word, claimed, measured, origin = _cells(verdict)
-            shown = f"measured {measured}" if verdict.shown else "not measured"
-            numbers = f"{f'claimed {claimed}':<25} {shown:<27} {origin}"
-            if len(numbers) + 25 > self.width:
-                numbers = f"claimed {claimed}, {shown}, {origin}"
-            for line in textwrap.wrap(numbers, self.width - 25, drop_whitespace=False) or [""]:
-                self._print(f"  {_styled(f'{word:<22}', verdict)} {line.strip() if word == '' else line.rstrip()}")
-                word = ""
+            cells = [f"{cell:<{width}}" for cell, width in zip(row, widths, strict=True)]
+            numbers = "  ".join(cells[1:]).rstrip()
+            if widths[0] + 4 + len(numbers) > self.width:
+                numbers = "  ".join(cell for cell in row[1:] if cell)
+            self._print(f"  {_styled(cells[0], verdict)}  {numbers}")
 
     def _table(self, verdicts: Sequence[Verdict]) -> None:
-        cells = [(v.claim.id, v.claim.statement, *_reordered(_cells(v))) for v in verdicts]
+        cells = [(v.claim.id, v.claim.statement, v.claimed, v.shown or "–", _word(v), _origin(v)) for v in verdicts]
         limits = (24, 10**6, 24, 24, 24, 12)
         widths = [
             min(limit, max([len(row[i]) for row in cells] + [len(heading)]))
@@ -89,7 +89,8 @@ class Report:
             columns = [textwrap.wrap(cell, width) or [""] for cell, width in zip(row, widths, strict=True)]
             for i in range(max(map(len, columns))):
                 parts = [column[i] if i < len(column) else "" for column in columns]
-                styled = [click.style(parts[0], bold=True), *parts[1:4], _styled(parts[4], verdict), parts[5]]
+                name = click.style(parts[0], bold=True) if parts[0] else ""
+                styled = [name, *parts[1:4], _styled(parts[4], verdict), parts[5]]
                 self._row(styled, [len(part) for part in parts], widths)
 
     def _row(self, styled: Sequence[str], lengths: Sequence[int], widths: Sequence[int]) -> None:
@@ -100,17 +101,20 @@ class Report:
         for word in WORDS[1:3]:
             chosen = [v for v in verdicts if v.word == word]
             if chosen:
+                self._print()
                 self._print(_styled(f"{_SYMBOLS[word]} {word}", chosen[0]))
                 for verdict in chosen:
                     self.say(f"{verdict.claim.id}: {verdict.reason}", indent=2, hanging=2)
         for word in WORDS[3:5]:
             chosen = [v for v in verdicts if v.word == word]
             if chosen:
+                self._print()
                 self._print(f"{_SYMBOLS[word]} {word}")
                 for reason, ids in _grouped(chosen).items():
                     self.say(f"{_names(ids)}: {reason}", indent=2, hanging=2)
         flagged = [v.claim.id for v in verdicts if v.claim.contradicts_itself]
         if flagged:
+            self._print()
             self._print(f"{_FLAG_SYMBOL} {FLAG}")
             self.say(f"{_names(flagged)}; `repro claims --contradictions` shows what differs", indent=2, hanging=2)
 
@@ -121,19 +125,24 @@ class Report:
 
 
 def _cells(verdict: Verdict) -> tuple[str, str, str, str]:
-    """Verdict with its symbols, claimed, measured, and where the evidence comes from."""
-    word = f"{_SYMBOLS[verdict.word]} {verdict.label}" + (
+    """Verdict, claimed, measured and origin, each saying what it is."""
+    measured = f"measured {verdict.shown}" if verdict.shown else "not measured"
+    return _word(verdict), f"claimed {verdict.claimed}", measured, _origin(verdict)
+
+
+def _word(verdict: Verdict) -> str:
+    """The verdict between its symbol and, where the documents disagree, the flag."""
+    return f"{_SYMBOLS[verdict.word]} {verdict.label}" + (
         f" {_FLAG_SYMBOL}" if verdict.claim.contradicts_itself else ""
     )
-    return word, verdict.claimed, verdict.shown or "–", f"{verdict.source} {verdict.scale}".strip()
 
 
-def _reordered(cells: tuple[str, str, str, str]) -> tuple[str, str, str, str]:
-    return cells[1], cells[2], cells[0], cells[3]
+def _origin(verdict: Verdict) -> str:
+    return f"{verdict.source} {verdict.scale}".strip()
 
 
 def _styled(text: str, verdict: Verdict) -> str:
-    colour = _COLOURS.get(verdict.word)
+    colour = _COLOURS.get(verdict.word) if text else None
     return click.style(text, fg=colour, bold=True) if colour else text
 
 

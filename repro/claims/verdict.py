@@ -90,7 +90,7 @@ def _judge_values(claim: Claim, evidence: Evidence, values: list[Value]) -> Verd
         finding = apply_rule(claim, estimates, margin or claim.tolerance, int(stars) if is_number(stars) else None)
     except ZeroDivisionError:
         return _not_run(claim, "the ratio has no value: its denominator is zero", evidence)
-    wider = f"; the margin is the wider one for evidence from source {other}" if other else ""
+    wider = f" (the margin is the one for source {other})" if other else ""
     half = finding.estimate.half_width
     return Verdict(
         claim=claim,

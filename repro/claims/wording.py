@@ -8,8 +8,10 @@ from repro.claims.located import Scalar
 
 
 def number(value: float, places: int = 4) -> str:
-    """`value` with `places` decimals; very large or small numbers with four digits and an exponent."""
-    if value and not 10.0 ** (-places) <= abs(value) < 1e6:
+    """`value` with `places` decimals; whole numbers plain, very large or small ones with four digits."""
+    if value == 0 or (value == round(value) and 100 <= abs(value) < 1e9):
+        return f"{value:.0f}"
+    if not 10.0 ** (-places) <= abs(value) < 1e6:
         return f"{value:.4g}"
     return f"{value:.{places}f}"
 
@@ -30,7 +32,7 @@ def places_for(claim: Claim, margin: float = 0.0) -> int:
     if claim.reading and claim.reading.value:
         printed.append(decimals(claim.reading.value))
     if claim.bounds:
-        printed += [decimals(limit) for limit in (claim.bounds.at_least, claim.bounds.at_most) if limit]
+        printed += [decimals(limit) + 2 for limit in (claim.bounds.at_least, claim.bounds.at_most) if limit]
     if margin > 0:
         printed.append(1 - math.floor(math.log10(margin)))
     return min(max(printed, default=4), 8)
@@ -61,9 +63,9 @@ def claimed(claim: Claim, margin: Margin | None = None) -> str:
     if claim.reading and claim.reading.value and margin:
         return f"{claim.reading.value.text} ± {size(margin.around(claim.reading.value.value))}{unit(claim)}"
     if claim.kind == "identity" and margin:
-        return f"equal ± {size(margin.absolute if margin.absolute is not None else margin.relative or 0.0)}" + (
-            " (relative)" if margin.absolute is None else ""
-        )
+        if margin.absolute is None:
+            return f"equal ± {100 * (margin.relative or 0.0):g} %"
+        return f"equal ± {size(margin.absolute)}{unit(claim)}"
     return _printed_by_sources(claim)
 
 

@@ -16,7 +16,11 @@ def command(tracks: tuple[str, ...]) -> None:
     root = report.find_root()
     registry = read_registry(root)
     for track in report.select_tracks(registry, tracks):
-        changes = report.accept(root, track.name, report.judge_tracks(root, registry, [track]))
+        verdicts = report.judge_tracks(root, registry, [track])
+        changes = report.accept(root, track.name, verdicts)
+        if changes is None:
+            click.echo(f"{track.name}: {len(verdicts)} verdicts accepted for the first time")
+            continue
         click.echo(f"{track.name}: {f'{len(changes)} changed' if changes else 'nothing changed'}")
         for line in changes:
             click.echo(f"  {line}")
