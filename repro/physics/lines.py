@@ -1,0 +1,105 @@
+"""The list of atomic lines, with the constants of their strengths and widths."""
+
+import gzip
+from csv import DictReader
+from dataclasses import dataclass
+from functools import cache
+from math import gamma, pi
+from typing import Final
+
+import torch
+from torch import Tensor
+
+from repro.errors import DataError
+from repro.physics.constants import (
+    ATOMIC_MASS_UNIT,
+    BOHR_RADIUS,
+    BOLTZMANN,
+    ELECTRON_MASS,
+    ELECTRON_VOLT,
+    ELEMENTARY_CHARGE,
+    PLANCK,
+    SPEED_OF_LIGHT,
+)
+from repro.physics.data import TABLES, read_table
+
+ABSORPTION: Final = pi * ELEMENTARY_CHARGE**2 / (ELECTRON_MASS * SPEED_OF_LIGHT)  # 0.02654 cm^2 Hz
+PERTURBERS: Final = (1.0, 0.42, 0.85)  # weights of H I, He I and H2 in the van der Waals widths
+
+WIDTH_TEMPERATURE: Final = 1.0e4  # K, of the van der Waals widths here
+_ABO_SPEED: Final = 1.0e6  # cm/s, at which the cross-sections of Barklem et al. are given
+_UNKNOWN_RADIATIVE: Final = 1.0e5  # rad/s, written in the list where the width is unknown
+# Abundances of the isotopes of neodymium (Meija et al. 2016, Pure Appl. Chem. 88, 293): the only element of the list
+# with lines of single isotopes.
+_ISOTOPES: Final = {142: 0.27153, 143: 0.12173, 144: 0.23798, 145: 0.08293, 146: 0.17189, 148: 0.05756, 150: 0.05638}
+
+
+@dataclass(frozen=True)
+class LineList:
+    """L atomic lines, float64 on the CPU. Source: see tables/README.md."""
+
+    wave: Tensor  # (L,) [A] vacuum
+    species: tuple[str, ...]  # S names, such as "Fe I"
+    species_index: Tensor  # (L,) into species
+    species_mass: Tensor  # (S,) [g]
+    energy: Tensor  # (L,) of the lower level [eV]
+    gf: Tensor  # (L,) oscillator strength times statistical weight of the lower level, isotopic fraction included
+    radiative: Tensor  # (L,) natural width [rad/s]
+    width: Tensor  # (L,) van der Waals width per hydrogen atom at 10 000 K [rad s^-1 cm^3]
+    exponent: Tensor  # (L,) of T in the van der Waals width
+
+
+def _van_der_waals(row: dict[str, str], mass: float, potential: float, charge: int) -> tuple[float, float]:
+    """Full width per hydrogen atom at 10 000 K [rad s^-1 cm^3] and its exponent of temperature.
+
+    Impact widths from the cross-sections of Anstee, Barklem & O'Mara (Barklem et al. 2000, A&AS 142, 467), Kurucz's
+    widths, or a factor on Unsold's formula, as the list says for each line.
+    """
+    kind, value = row["vdw_kind"], float(row["vdw_a"])
+    hydrogen = read_table("atomic_partition")["elements"]["H"]["mass_amu"] * ATOMIC_MASS_UNIT
+    speed = (8.0 * BOLTZMANN * WIDTH_TEMPERATURE / pi * (1.0 / hydrogen + 1.0 / mass)) ** 0.5
+    if kind == "log_gamma6_10kK":
+        return 10.0**value, 0.3
+    if kind == "abo":
+        power = float(row["vdw_b"])
+        section = value * BOHR_RADIUS**2
+        factor = 2.0 * (4.0 / pi) ** (0.5 * power) * gamma(2.0 - 0.5 * power)
+        return factor * _ABO_SPEED * section * (speed / _ABO_SPEED) ** (1.0 - power), 0.5 * (1.0 - power)
+    if kind == "unsold":
+        low = float(row["E_low_eV"])
+        high = low + PLANCK * SPEED_OF_LIGHT * 1e8 / float(row["wavelength_vac_A"]) / ELECTRON_VOLT
+        c6 = 0.3e-30 * charge**2 * (1.0 / (potential - high) ** 2 - 1.0 / (potential - low) ** 2)
+        return value * 17.0 * speed**0.6 * c6**0.4, 0.3
+    raise DataError(f"atomic_lines.csv.gz: vdw_kind {kind!r} is not abo, log_gamma6_10kK or unsold")
+
+
+@cache
+def line_list() -> LineList:
+    """The atomic lines of 7040-8960 A. Raises DataError when the table is missing or broken."""
+    path = TABLES / "atomic_lines.csv.gz"
+    try:
+        with gzip.open(path, "rt", encoding="utf-8", newline="") as file:
+            rows = list(DictReader(file))
+    except (OSError, EOFError) as error:
+        raise DataError(f"{path}: cannot be read ({error}); reinstall the package") from error
+    species = tuple(sorted({row["species"] for row in rows}))
+    elements = read_table("atomic_partition")["elements"]
+    mass = {name: elements[name.split()[0]]["mass_amu"] * ATOMIC_MASS_UNIT for name in species}
+    columns: dict[str, list[float]] = {name: [] for name in ("wave", "energy", "gf", "radiative", "width", "exponent")}
+    for row in rows:
+        name, wave = row["species"], float(row["wavelength_vac_A"])
+        element, stage = name.split()
+        potential = elements[element]["ionisation_eV"][len(stage) - 1]
+        width, exponent = _van_der_waals(row, mass[name], potential, len(stage))
+        fraction = _ISOTOPES[int(float(row["isotope"]))] if row["isotope"] else 1.0
+        radiative = float(row["gamma_rad_s"])
+        columns["wave"].append(wave)
+        columns["energy"].append(float(row["E_low_eV"]))
+        columns["gf"].append(fraction * 10.0 ** float(row["log_gf"]))
+        columns["radiative"].append(2.223e15 / wave**2 if radiative == _UNKNOWN_RADIATIVE else radiative)
+        columns["width"].append(width)
+        columns["exponent"].append(exponent)
+    tensors = {name: torch.tensor(values, dtype=torch.float64) for name, values in columns.items()}
+    index = torch.tensor([species.index(row["species"]) for row in rows])
+    masses = torch.tensor([mass[name] for name in species], dtype=torch.float64)
+    return LineList(species=species, species_index=index, species_mass=masses, **tensors)

@@ -1,0 +1,97 @@
+"""Labels in, spectra out: model atmosphere, opacities and emergent flux."""
+
+from dataclasses import dataclass
+from typing import Final
+
+import torch
+from torch import Tensor
+
+from repro.errors import ParameterError
+from repro.physics.atmosphere import Atmosphere, model_atmosphere
+from repro.physics.background import Background, Interpolation, relative_continuum, smooth_nodes
+from repro.physics.line_opacity import THRESHOLD, LineOpacity, Pixels
+from repro.physics.lines import line_list
+from repro.physics.transfer import emergent_flux
+
+WAVE_RANGE: Final = (7070.0, 8880.0)  # A, vacuum, of the spectrum
+BLUE_END: Final = 6600.0  # A, of the continuum blueward of it
+
+_BLUE_STEP: Final = 10.0  # A
+_STARS_AT_ONCE: Final = {"cpu": 1, "cuda": 16}  # opacities of one star: 10 MB, and ten times that while at work
+
+
+@dataclass(frozen=True)
+class Spectrum:
+    """Spectra of B stars at their surface."""
+
+    wave: Tensor  # (W,) [A] vacuum, 7070 ... 8880
+    flux: Tensor  # (B, W) F_lambda [erg s^-1 cm^-2 A^-1]
+    continuum: Tensor  # (B, W) the same without lines
+    wave_blue: Tensor  # (Wb,) [A] coarse grid 6600 ... 7070
+    continuum_blue: Tensor  # (B, Wb)
+
+
+class Synthesizer:
+    """Spectra of LTE model atmospheres at the labels asked for. Tables are loaded once, on one device.
+
+    Lines: 9836 atomic lines and the Paschen series. `precision` is that of opacities and transfer; atmospheres and
+    continua are always computed in float64. A spectrum does not depend on which others are computed with it.
+    """
+
+    def __init__(
+        self,
+        *,
+        device: str | torch.device = "cpu",
+        microturbulence: float = 2.0,
+        wave_step: float = 0.05,
+        precision: torch.dtype = torch.float32,
+        threshold: float = THRESHOLD,
+    ) -> None:
+        """microturbulence in km/s; wave_step in A; lines count where above `threshold` of the other opacity."""
+        if microturbulence < 0.0 or not 0.0 < wave_step <= 1.0:
+            raise ParameterError(f"microturbulence {microturbulence} km/s or wave_step {wave_step} A out of range")
+        self._device = torch.device(device)
+        self._microturbulence = 1e5 * microturbulence
+        low, high = WAVE_RANGE
+        count = round((high - low) / wave_step) + 1
+        # One pixel of margin at each end.
+        pixels = Pixels(low - wave_step, wave_step, count + 2)
+        wave = pixels.wave(self._device)
+        self._wave = wave
+        self._lines = LineOpacity(line_list(), pixels, device=self._device, dtype=precision, threshold=threshold)
+        self._background = Background(wave, precision)
+        self._to_pixels = Interpolation(self._background.nodes, wave, precision)
+        self._to_lines = Interpolation(self._background.nodes, self._lines.wave.clamp(wave[0], wave[-1]), precision)
+        self._smooth = smooth_nodes(float(wave[0]), float(wave[-1])).to(self._device)
+        self._to_continuum = Interpolation(self._smooth, wave, torch.float64)
+        blue = torch.arange(BLUE_END, low + 0.5 * _BLUE_STEP, _BLUE_STEP, dtype=torch.float64)
+        self._wave_blue = blue.to(self._device)
+
+    def __call__(self, labels: Tensor) -> Spectrum:
+        """Spectra for labels (B, 5) in the order of LABELS.
+
+        Differentiable in the labels in forward mode (torch.func.jvp). Raises ParameterError for labels of another
+        shape, not finite, or without a model atmosphere.
+        """
+        labels = labels.to(self._device, torch.float64)
+        parts = [self._spectra(part) for part in labels.split(_STARS_AT_ONCE[self._device.type])]
+        flux, continuum, continuum_blue = (torch.cat(arrays) for arrays in zip(*parts, strict=True))
+        return Spectrum(self._wave[1:-1], flux, continuum, self._wave_blue, continuum_blue)
+
+    def _spectra(self, labels: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Flux, continuum and blue continuum of a few stars."""
+        atmosphere = model_atmosphere(labels, self._microturbulence)
+        flux = self._flux(atmosphere).to(torch.float64)
+        continuum = self._to_continuum(self._continuum(atmosphere, self._smooth))
+        return flux[:, 1:-1], continuum[:, 1:-1], self._continuum(atmosphere, self._wave_blue)
+
+    def _flux(self, atmosphere: Atmosphere) -> Tensor:
+        background = self._background.opacity(atmosphere)
+        opacity = self._to_pixels(background)
+        self._lines.add(opacity, atmosphere, self._to_lines(background))
+        return emergent_flux(opacity, atmosphere.log_tau, atmosphere.temperature, self._wave)
+
+    @staticmethod
+    def _continuum(atmosphere: Atmosphere, wave: Tensor) -> Tensor:
+        ratio = relative_continuum(atmosphere, wave)
+        return emergent_flux(ratio, atmosphere.log_tau, atmosphere.temperature, wave)
