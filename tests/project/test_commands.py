@@ -32,7 +32,7 @@ def test_every_target_makes_its_environment_first(target: str) -> None:
     assert plan.splitlines()[0] == "requirements/bootstrap.sh"
 
 
-@pytest.mark.parametrize("script", [".ci/run", "requirements/bootstrap.sh"])
+@pytest.mark.parametrize("script", [".ci/run", ".ci/entrypoint", "requirements/bootstrap.sh"])
 def test_scripts_are_executable_bash(script: str) -> None:
     assert (ROOT / script).stat().st_mode & 0o111
     assert "set -euo pipefail" in (ROOT / script).read_text()
