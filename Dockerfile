@@ -21,7 +21,7 @@ RUN apt-get update \
  && mkdir /kit && chown kit:kit /kit \
  && git config --system --add safe.directory /kit
 
-USER kit
+USER 1000
 WORKDIR /kit
 
 # packages first: this layer stays while only code changes

@@ -42,7 +42,7 @@ lint: env ## style, imports, types
 	@mypy
 
 bench: env ## speed and memory, as ratios against peers measured in the same run
-	@for script in benchmarks/[a-z]*.py; do python "$$script"; done
+	@for file in benchmarks/[a-z]*.py; do python -m "benchmarks.$$(basename "$$file" .py)"; done
 
 clean: ## remove the environment and the tools' caches; DVC's cache and all results stay
 	@rm -rf .venv .pytest_cache .mypy_cache .ruff_cache .hypothesis build dist *.egg-info

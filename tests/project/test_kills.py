@@ -1,0 +1,116 @@
+"""SIGKILL in every stage: nothing half-written is left, the rerun completes, and its results are the undisturbed ones."""
+
+import os
+import signal
+import subprocess
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from repro.files import md5
+from tests.pipeline.conftest import copy_project
+from tests.project.copies import environment
+
+STAGES: dict[str, Any] = yaml.safe_load((Path(__file__).resolve().parents[2] / "dvc.yaml").read_text())["stages"]
+
+# Python imports a module of this name at its start. This one makes a stage kill itself at the worst moment: its first
+# output is complete under the temporary name but not yet renamed.
+KILLER = """
+import os, signal, sys
+if any(word.startswith("repro.stages.") for word in sys.orig_argv):
+    os.replace = lambda *paths, **options: os.kill(os.getpid(), signal.SIGKILL)
+"""
+
+
+@dataclass(frozen=True)
+class Pipeline:
+    """A finished run of the smallest pipeline."""
+
+    folder: Path
+    lock: str
+    hashes: dict[str, str]  # of every file under data/ and results/
+    seconds: dict[str, float]  # wall time of each stage, start of Python included
+
+
+@pytest.fixture(scope="module")
+def pipeline(tmp_path_factory: pytest.TempPathFactory) -> Pipeline:
+    folder = copy_project(tmp_path_factory.mktemp("kills"))
+    starts = []
+    with start(folder, "dvc", "repro") as process:
+        for line in process.stdout:
+            if line.startswith("Running stage"):
+                starts.append((line.split("'")[1], time.monotonic()))
+    assert process.returncode == 0
+    ends = [*(begin for _, begin in starts[1:]), time.monotonic()]
+    seconds = {stage: end - begin for (stage, begin), end in zip(starts, ends, strict=True)}
+    assert set(seconds) == set(STAGES)
+    return Pipeline(folder, (folder / "dvc.lock").read_text(), hashes(folder), seconds)
+
+
+def start(folder: Path, *command: str, **variables: str) -> subprocess.Popen[str]:
+    """A command in a process group of its own, with its output as a stream of lines."""
+    return subprocess.Popen(
+        command,
+        cwd=folder,
+        env={**environment(folder), **variables},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        start_new_session=True,
+    )
+
+
+def hashes(folder: Path) -> dict[str, str]:
+    """MD5 of what the stages wrote; provenance holds dates and is not compared."""
+    files = (path for room in ("data", "results") for path in sorted((folder / room).rglob("*")) if path.is_file())
+    return {path.relative_to(folder).as_posix(): md5(path) for path in files if path.name != "provenance.json"}
+
+
+def assert_whole_or_absent(pipeline: Pipeline) -> None:
+    found = hashes(pipeline.folder)
+    damaged = {name for name, value in found.items() if pipeline.hashes.get(name, value) != value}
+    assert not damaged
+
+
+def assert_rerun_completes(pipeline: Pipeline) -> None:
+    rerun = subprocess.run(
+        ["dvc", "repro"], cwd=pipeline.folder, env=environment(pipeline.folder), capture_output=True, text=True
+    )
+    assert rerun.returncode == 0, rerun.stdout + rerun.stderr
+    assert (pipeline.folder / "dvc.lock").read_text() == pipeline.lock
+    assert hashes(pipeline.folder) == pipeline.hashes, "also: no temporary file is left"
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("stage", STAGES)
+def test_kill_before_the_output_gets_its_name(pipeline: Pipeline, stage: str, tmp_path: Path) -> None:
+    (tmp_path / "sitecustomize.py").write_text(KILLER)
+    with start(
+        pipeline.folder,
+        *("dvc", "repro", "--force", "--single-item", stage),
+        PYTHONPATH=f"{tmp_path}{os.pathsep}{pipeline.folder}",
+    ) as process:
+        output = process.stdout.read()
+    assert process.returncode != 0, output
+    assert "-9" in output, "DVC reports that the stage was killed"
+    assert_whole_or_absent(pipeline)
+    assert_rerun_completes(pipeline)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("stage", STAGES)
+def test_kill_of_stage_and_dvc_at_work(pipeline: Pipeline, stage: str) -> None:
+    """Kill the whole process group at three quarters of the stage's time, wherever that is."""
+    with start(pipeline.folder, "dvc", "repro", "--force", "--single-item", stage) as process:
+        for line in process.stdout:
+            if line.startswith("Running stage"):
+                break
+        time.sleep(0.75 * pipeline.seconds[stage])
+        os.killpg(process.pid, signal.SIGKILL)
+    assert process.returncode in (-signal.SIGKILL, 0)
+    assert_whole_or_absent(pipeline)
+    assert_rerun_completes(pipeline)
