@@ -1,4 +1,4 @@
-"""SIGKILL in every stage: nothing half-written is left, the rerun completes, and its results are the undisturbed ones."""
+"""SIGKILL in every stage: nothing half-written is left, the rerun completes with the undisturbed results."""
 
 import os
 import signal
