@@ -128,6 +128,24 @@ def test_every_stated_number_of_the_result_tables_is_claimed(
     assert not missing
 
 
+def test_claims_on_one_table_entry_test_that_entry(track: Track) -> None:
+    """Controls (C-K-*) and the points that figures misplace (C-R8-*) are there to test another number."""
+    stated = {
+        f"{grid}/{magnitude}/{name}": value
+        for grid, table, _ in TABLES
+        for name, row in table.items()
+        for magnitude, value in zip(MAGNITUDES, row, strict=True)
+    }
+    tested = 0
+    for claim in track.claims:
+        if claim.kind == "value" and claim.evidence and not claim.id.startswith(("C-K-", "C-R8-")):
+            expected = stated.get(claim.evidence.addresses[0])
+            if expected is not None:
+                assert claim.reading and claim.reading.value and claim.reading.value.value == expected, claim.id
+                tested += 1
+    assert tested >= 30
+
+
 def test_rows_of_the_readme_are_all_there_and_flagged_where_they_contradict(claims: dict[str, Claim]) -> None:
     rows = {n: [c for i, c in claims.items() if re.fullmatch(rf"C-R{n}(-.*)?", i)] for n in range(1, 17)}
     assert all(rows.values())
