@@ -1,7 +1,6 @@
 """Exact derivatives of spectra by forward-mode automatic differentiation, to hold lattice differences against."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 
 import numpy as np
 import torch
@@ -11,31 +10,13 @@ from torch.autograd import forward_ad
 
 from repro.bounds.derivatives import derivative_stencil, interior
 from repro.bounds.fisher import fisher_information, marginal
-from repro.bounds.scaling import node_errors, unit_median, unit_median_jacobian
-from repro.instrument.noise import Conditions, NoiseModel
+from repro.bounds.scaling import unit_median_jacobian
+from repro.bounds.table import DerivativeComparison as DerivativeComparison
 from repro.labels import LABELS
-from repro.spectra.nodes import NodeGrid
+from repro.spectra.lattice import Lattice
 
 # labels (B, 5) -> spectra (B, P); each spectrum depends on its own row alone
 SpectrumFunction = Callable[[Tensor], Tensor]
-
-
-@dataclass(frozen=True)
-class DerivativeComparison:
-    """Lattice differences against exact derivatives at n sampled nodes, for the k free labels.
-
-    nodes: (n,) indices on the lattice; interior: (n,) neighbours on all sides.
-    difference: (n, k) |J_lattice - J_exact| / |J_exact|, Euclidean norm over pixels weighted with 1 / error.
-    crlb_ratio: (n,) marginal bound of the target from lattice differences over that from exact derivatives.
-    crlb: (n,) the exact one [target unit^2].
-    """
-
-    names: tuple[str, ...]
-    nodes: NDArray[np.intp]
-    interior: NDArray[np.bool_]
-    difference: NDArray[np.float64]
-    crlb_ratio: NDArray[np.float64]
-    crlb: NDArray[np.float64]
 
 
 def label_jacobian(function: SpectrumFunction, labels: Tensor, names: Sequence[str]) -> Tensor:
@@ -70,32 +51,41 @@ def sample_nodes(count: int, size: int, seed: int) -> NDArray[np.intp]:
 
 def compare_derivatives(
     function: SpectrumFunction,
-    grid: NodeGrid,
+    lattice: Lattice,
+    flux: NDArray[np.floating],
+    error: NDArray[np.floating],
     nodes: NDArray[np.intp],
-    noise_model: NoiseModel,
-    conditions: Conditions,
     *,
     target: str = "log_g",
-    block: int = 8,
+    block: int = 1,
+    progress: Callable[[int, int], None] | None = None,
 ) -> DerivativeComparison:
-    """Compare the paper's lattice differences with exact derivatives at `nodes`, both of spectra of median 0.5.
+    """Compare the paper's lattice differences with exact derivatives at `nodes` (n,), for spectra of median 0.5.
 
-    function: the surface fluxes (B, P) that made `grid`, for any labels (B, 5) float64.
-    conditions: of the observation whose errors weight the pixels, magnitude included.
+    function: spectra (B, P) of median 0.5 for any labels (B, 5) float64.
+    flux: (N, P) what `function` gives at all nodes.
+    error: (n, P) 1 sigma at `nodes`, in the units of `flux`; weights the pixels and gives the bounds.
+    progress: called with (nodes done, nodes in all) after each block.
     """
-    stencil = derivative_stencil(grid.lattice)
-    labels = torch.from_numpy(grid.lattice.labels[nodes])
-    slopes = [label_jacobian(function, part, stencil.names).cpu().numpy() for part in labels.split(block)]
-    exact = unit_median_jacobian(grid.flux[nodes], np.concatenate(slopes))
-    on_lattice = stencil.jacobian(unit_median(grid.flux)[0], nodes)
-    error = node_errors(grid, nodes, noise_model, conditions)
+    stencil = derivative_stencil(lattice)
+    labels = torch.from_numpy(lattice.labels[nodes])
+    exact = np.empty((len(nodes), len(stencil.names), flux.shape[1]))
+    for start in range(0, len(nodes), block):
+        part = slice(start, min(start + block, len(nodes)))
+        slopes = label_jacobian(function, labels[part], stencil.names).cpu().numpy()
+        exact[part] = unit_median_jacobian(flux[nodes[part]], slopes)
+        if progress:
+            progress(part.stop, len(nodes))
+    on_lattice = stencil.jacobian(flux, nodes)
     off, norm = (np.linalg.norm(rows / error[:, None, :], axis=2) for rows in (on_lattice - exact, exact))
     column = stencil.names.index(target)
     bound, reference = (marginal(fisher_information(rows, error), column).crlb for rows in (on_lattice, exact))
     return DerivativeComparison(
-        names=stencil.names,
+        target=target,
+        free=stencil.names,
         nodes=nodes,
-        interior=interior(grid.lattice)[nodes],
+        labels=lattice.labels[nodes],
+        interior=interior(lattice)[nodes],
         difference=off / norm,
         crlb_ratio=bound / reference,
         crlb=reference,

@@ -25,11 +25,12 @@ def unit_median(flux: NDArray[np.floating]) -> tuple[NDArray[np.float32], NDArra
 
 
 def unit_median_jacobian(flux: NDArray[np.floating], jacobian: NDArray[np.floating]) -> NDArray[np.float64]:
-    """Derivatives (B, k, P) of spectra scaled to a median of 0.5, from those of the unscaled `flux` (B, P).
+    """Derivatives (B, k, P) of spectra scaled to a median of 0.5, from those of `flux` (B, P) on any scale.
 
-    The exact derivative of a sample median is that of the one or two pixels which happen to hold it, and jumps
-    whenever others take their place. The slope of the median over any finite change of a label is the mean over the
-    pixels near it; that mean over the 5 % of the pixels nearest in rank is taken here.
+    A scale that itself follows the labels drops out, so spectra scaled already may be given too. The exact derivative
+    of a sample median is that of the one or two pixels which happen to hold it, and jumps whenever others take their
+    place. The slope of the median over any finite change of a label is the mean over the pixels near it; that mean
+    over the 5 % of the pixels nearest in rank is taken here.
     """
     pixels = flux.shape[1]
     first = max((pixels - _RANKS) // 2, 0)

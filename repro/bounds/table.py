@@ -1,4 +1,4 @@
-"""The ceiling table: what the Fisher computation leaves behind per magnitude and node, and its HDF5 file.
+"""What the Fisher computations leave behind per node, and its HDF5 files.
 
 Needs numpy alone (and h5py when a file is read or written): stored evidence is recomputed without torch or pandas.
 """
@@ -17,7 +17,7 @@ from repro.labels import LABELS
 
 SNR_PERCENTILES: Final = (5.0, 50.0, 95.0)
 
-_FORMAT: Final = "repro ceiling table 1"
+_FORMAT: Final = "repro {} 1"
 
 
 @dataclass(frozen=True)
@@ -53,15 +53,7 @@ class CeilingTable:
 
     def write(self, path: str | Path) -> None:
         """Write atomically; the same table gives the same bytes. Raises DataError on a full disk."""
-        from repro.spectra import hdf5
-
-        with hdf5.create(path) as file:
-            file.attrs["format"] = _FORMAT
-            file.attrs["target"] = self.target
-            file.attrs["free"] = json.dumps(self.free)
-            file.attrs["conditions"] = json.dumps(dict(self.conditions), sort_keys=True)
-            for name in _ARRAYS:
-                hdf5.write_array(file, name, getattr(self, name))
+        _write(self, path)
 
     @classmethod
     def read(cls, path: str | Path) -> "CeilingTable":
@@ -70,23 +62,9 @@ class CeilingTable:
         Raises:
             DataError: the file is absent, cut short, of another format, or its arrays do not fit together.
         """
-        from repro.spectra import hdf5
-
-        with hdf5.open_file(path, "a ceiling table") as file:
-            if file.attrs.get("format") != _FORMAT:
-                raise DataError(f"{path}: not a ceiling table (attribute format is not '{_FORMAT}'); make it again")
-            table = cls(
-                target=str(hdf5.require_attribute(file, "target")),
-                free=tuple(json.loads(hdf5.require_attribute(file, "free"))),
-                conditions=json.loads(hdf5.require_attribute(file, "conditions")),
-                **{name: hdf5.read_array(file, name) for name in _ARRAYS},
-            )
-        table._check_shapes(path)
-        return table
-
-    def _check_shapes(self, path: str | Path) -> None:
-        m, n, k = len(self.magnitudes), len(self.labels), len(self.free)
-        special = {
+        table = cls(**_read(cls, path))
+        m, n, k = len(table.magnitudes), len(table.labels), len(table.free)
+        shapes = dict.fromkeys(_arrays(cls), (m, n)) | {
             "magnitudes": (m,),
             "labels": (n, len(LABELS)),
             "interior": (n,),
@@ -94,12 +72,74 @@ class CeilingTable:
             "snr_percentiles": (m, len(SNR_PERCENTILES)),
             "error_median": (m,),
         }
-        for name in _ARRAYS:
-            shape, expected = getattr(self, name).shape, special.get(name, (m, n))
-            if shape != expected:
-                raise DataError(f"{path}: dataset '{name}' has shape {shape}, expected {expected}")
+        _check_shapes(table, shapes, path)
+        return table
 
 
-_ARRAYS: Final = tuple(
-    entry.name for entry in fields(CeilingTable) if entry.name not in ("target", "free", "conditions")
-)
+@dataclass(frozen=True)
+class DerivativeComparison:
+    """Lattice differences against exact derivatives at n sampled nodes, for the k free labels."""
+
+    target: str
+    free: tuple[str, ...]
+    nodes: NDArray[np.intp]  # (n,) rows of the lattice
+    labels: NDArray[np.float64]  # (n, 5)
+    interior: NDArray[np.bool_]  # (n,) a neighbour on both sides along every free axis
+    difference: NDArray[np.float64]  # (n, k) |J_lattice - J_exact| / |J_exact|, pixels weighted with 1 / error^2
+    crlb_ratio: NDArray[np.float64]  # (n,) marginal bound of the target from lattice differences over the exact one
+    crlb: NDArray[np.float64]  # (n,) the exact one [target unit^2]
+    conditions: Mapping[str, Any] = field(default_factory=dict)
+
+    def write(self, path: str | Path) -> None:
+        """Write atomically; the same comparison gives the same bytes. Raises DataError on a full disk."""
+        _write(self, path)
+
+    @classmethod
+    def read(cls, path: str | Path) -> "DerivativeComparison":
+        """Read a comparison and check that it is whole. Raises DataError as `CeilingTable.read`."""
+        result = cls(**_read(cls, path))
+        n = len(result.nodes)
+        shapes: dict[str, tuple[int, ...]] = dict.fromkeys(_arrays(cls), (n,))
+        _check_shapes(result, shapes | {"labels": (n, len(LABELS)), "difference": (n, len(result.free))}, path)
+        return result
+
+
+_Result = CeilingTable | DerivativeComparison
+
+
+def _arrays(kind: type[_Result]) -> list[str]:
+    return [entry.name for entry in fields(kind) if entry.name not in ("target", "free", "conditions")]
+
+
+def _write(result: _Result, path: str | Path) -> None:
+    from repro.spectra import hdf5
+
+    with hdf5.create(path) as file:
+        file.attrs["format"] = _FORMAT.format(type(result).__name__)
+        file.attrs["target"] = result.target
+        file.attrs["free"] = json.dumps(result.free)
+        file.attrs["conditions"] = json.dumps(dict(result.conditions), sort_keys=True)
+        for name in _arrays(type(result)):
+            hdf5.write_array(file, name, getattr(result, name))
+
+
+def _read(kind: type[_Result], path: str | Path) -> dict[str, Any]:
+    from repro.spectra import hdf5
+
+    expected = _FORMAT.format(kind.__name__)
+    with hdf5.open_file(path, f"a {kind.__name__}") as file:
+        if file.attrs.get("format") != expected:
+            raise DataError(f"{path}: attribute format is not '{expected}'; make the file again")
+        return {
+            "target": str(hdf5.require_attribute(file, "target")),
+            "free": tuple(json.loads(hdf5.require_attribute(file, "free"))),
+            "conditions": json.loads(hdf5.require_attribute(file, "conditions")),
+            **{name: hdf5.read_array(file, name) for name in _arrays(kind)},
+        }
+
+
+def _check_shapes(result: _Result, shapes: Mapping[str, tuple[int, ...]], path: str | Path) -> None:
+    for name, expected in shapes.items():
+        shape = getattr(result, name).shape
+        if shape != expected:
+            raise DataError(f"{path}: dataset '{name}' has shape {shape}, expected {expected}")

@@ -13,7 +13,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from repro.bounds.table import CeilingTable
+from repro.bounds.table import CeilingTable, DerivativeComparison
 
 # V is not written in the paper's sources; 1 - C/V back-solves to 5/3 from each of four tabulated rows. It is the
 # variance of the nine equally weighted log g nodes 1.0 ... 5.0.
@@ -48,6 +48,26 @@ def summarise(table: CeilingTable) -> dict[str, float]:
         values |= {f"{prefix}/interior/{magnitude:g}/{name}": inside[name] for name in _INTERIOR if name in inside}
     values |= {f"{prefix}/{name}": value for name, value in _across_magnitudes(table, rows).items()}
     return {address: value for address, value in values.items() if np.isfinite(value)}
+
+
+def summarise_derivatives(comparison: DerivativeComparison, prefix: str) -> dict[str, float]:
+    """Evidence values of a comparison of derivatives under `prefix`/autodiff/: over all sampled nodes and inner ones.
+
+    difference_<label>_median and _max: relative, error-weighted norm of lattice minus exact derivative.
+    crlb_ratio_median, _p10, _p90: bound from lattice differences over that from exact derivatives.
+    """
+    everywhere = np.ones(len(comparison.nodes), dtype=bool)
+    values = {}
+    for place, population in (("autodiff", everywhere), ("autodiff/interior", comparison.interior)):
+        address = f"{prefix}/{place}"
+        values[f"{address}/n_nodes"] = float(population.sum())
+        for label, column in zip(comparison.free, comparison.difference[population].T, strict=True):
+            values |= {
+                f"{address}/{name}": value for name, value in _robust(f"difference_{label}", column, "max").items()
+            }
+        ratio = comparison.crlb_ratio[population]
+        values |= {f"{address}/{name}": value for name, value in _robust("crlb_ratio", ratio).items()}
+    return values
 
 
 def r2max(crlb: Array, variance: float = PAPER_VARIANCE) -> Array:
@@ -123,6 +143,12 @@ def _spread(name: str, values: Array, *extra: str) -> dict[str, float]:
     low, middle, high = np.percentile(values, (10.0, 50.0, 90.0))
     result = {f"{name}_p10": low, f"{name}_median": middle, f"{name}_p90": high}
     return result | {f"{name}_{statistic}": _STATISTICS[statistic](values) for statistic in extra}
+
+
+def _robust(name: str, values: Array, *extra: str) -> dict[str, float]:
+    """The same of the finite values; nothing if there are none."""
+    finite = values[np.isfinite(values)]
+    return {key: float(value) for key, value in _spread(name, finite, *extra).items()} if finite.size else {}
 
 
 def _median(values: Array) -> float:

@@ -1,6 +1,6 @@
 """Forward-mode derivatives against small steps, and the comparison with lattice differences."""
 
-from dataclasses import replace
+from dataclasses import fields
 
 import numpy as np
 import pytest
@@ -8,14 +8,14 @@ import torch
 
 from repro.bounds.autodiff import compare_derivatives, label_jacobian, sample_nodes, step_jacobian
 from repro.bounds.scaling import unit_median_jacobian
-from repro.instrument.noise import Conditions, NoiseModel
+from repro.bounds.table import CeilingTable, DerivativeComparison
+from repro.errors import DataError
+from repro.files import sha256
+from repro.instrument.noise import normalise
+from repro.scores.ceilings import summarise_derivatives
+from repro.spectra.lattice import Lattice
 
-CONDITIONS = Conditions(mag=21.5, zenith_angle=22.5, field_angle=0.325, seeing=1.0)
-
-
-@pytest.fixture(scope="module")
-def noise():
-    return NoiseModel("paper")
+SOLAR = {"M_H": (0.0,), "a_M": (0.0,), "C_M": (0.0,)}
 
 
 def test_forward_derivatives_equal_small_steps(spectrum_function):
@@ -34,45 +34,80 @@ def test_labels_without_effect_have_zero_derivative(spectrum_function):
     assert (label_jacobian(spectrum_function, labels, ("C_M",)) == 0.0).all()
 
 
-def test_comparison_is_zero_for_a_linear_function_and_known_for_a_cubic(make_grid, noise):
-    grid = make_grid(T_eff=(4500.0, 5000.0, 5500.0), log_g=np.arange(1.0, 4.0, 0.5))
+def test_comparison_is_zero_for_a_linear_function_and_known_for_a_cubic():
+    lattice = Lattice(SOLAR | {"T_eff": (4500.0, 5000.0, 5500.0), "log_g": tuple(np.arange(1.0, 4.0, 0.5))})
     # slopes that leave the median where it is: no label touches the middle 20 % of the pixels by rank
-    base = torch.linspace(1.0, 3.0, 4096, dtype=torch.float64)
-    slopes = 0.05 * torch.tensor(np.random.default_rng(5).normal(size=(2, 4096))).clamp(-2.0, 2.0)
+    base = torch.linspace(0.25, 0.75, 4096, dtype=torch.float64)
+    slopes = 0.05 * torch.tensor(np.random.default_rng(5).normal(size=(2, 4096))).clamp(-1.0, 1.0)
     slopes[:, 1640:2460] = 0.0
 
     def cubic(labels, curvature):
         t, g = (labels[:, 0:1] - 5000.0) / 1000.0, labels[:, 1:2] - 2.0
-        return base + 0.1 * (t * slopes[0] + (g + curvature * g**3) * slopes[1])
+        return base + 0.05 * (t * slopes[0] + (g + curvature * g**3) * slopes[1])
 
-    nodes = np.arange(len(grid.flux))
+    nodes = np.arange(lattice.size)
     for curvature in (0.0, 0.4):
-        cubes = replace(grid, flux=cubic(torch.tensor(grid.lattice.labels), curvature).numpy())
-        result = compare_derivatives(
-            lambda labels, c=curvature: cubic(labels, c), cubes, nodes, noise, CONDITIONS, block=5
-        )
-        assert result.names == ("T_eff", "log_g")
-        g = grid.lattice.labels[result.interior, 1] - 2.0
+        flux = cubic(torch.tensor(lattice.labels), curvature).numpy()
+        error = np.full(flux.shape, 0.1)
+        result = compare_derivatives(lambda x, c=curvature: cubic(x, c), lattice, flux, error, nodes, block=5)
+        assert result.free == ("T_eff", "log_g")
+        g = lattice.labels[result.interior, 1] - 2.0
         # a central difference of g^3 with step h is 3 g^2 + h^2
         expected = curvature * 0.25 / (1.0 + 3.0 * curvature * g**2)
-        # float32 spectra limit both to about 1e-4 of these small slopes
-        np.testing.assert_allclose(result.difference[:, 0], 0.0, atol=5e-4)
-        np.testing.assert_allclose(result.difference[result.interior, 1], expected, atol=5e-4)
-        np.testing.assert_allclose(result.crlb_ratio[result.interior], (1.0 + expected) ** -2, rtol=1e-3)
+        np.testing.assert_allclose(result.difference[:, 0], 0.0, atol=1e-9)
+        np.testing.assert_allclose(result.difference[result.interior, 1], expected, atol=1e-9)
+        np.testing.assert_allclose(result.crlb_ratio[result.interior], (1.0 + expected) ** -2, rtol=1e-8)
 
 
-def test_comparison_on_lines_shows_what_the_lattice_step_costs(make_grid, spectrum_function, noise):
-    """On a lattice ten times finer the secants reach the exact derivatives of the scaled spectra."""
-    differences = []
+def scaled_lines(function):
+    """The spectra of `function` divided to a median of 0.5."""
+
+    def spectra(labels):
+        flux = function(labels)
+        return normalise(flux, torch.ones_like(flux))[0]
+
+    return spectra
+
+
+def test_comparison_on_lines_shows_what_the_lattice_step_costs(spectrum_function):
+    """On a lattice ten times finer the secants reach the exact derivatives."""
+    differences, seen = [], []
     for step in (1.0, 0.1):
-        offsets = np.array([-1.0, 0.0, 1.0])
-        lines = make_grid(T_eff=5000.0 + 500.0 * step * offsets, log_g=3.0 + step * offsets, M_H=0.5 * step * offsets)
-        result = compare_derivatives(spectrum_function, lines, np.array([13]), noise, CONDITIONS)
-        assert result.interior.all()
-        differences.append(result.difference[0])
-    # the error of a secant falls with the square of the step, to where float32 spectra end it
+        offsets = step * np.array([-1.0, 0.0, 1.0])
+        axes = {"T_eff": tuple(5000.0 + 500.0 * offsets), "log_g": tuple(3.0 + offsets), "M_H": tuple(0.5 * offsets)}
+        lattice = Lattice(SOLAR | axes)
+        function = scaled_lines(spectrum_function)
+        flux = function(torch.tensor(lattice.labels)).numpy()
+        error = np.full((2, 4096), 0.05)
+        result = compare_derivatives(
+            function, lattice, flux, error, np.array([0, 13]), progress=lambda done, of: seen.append((done, of))
+        )
+        assert list(result.interior) == [False, True]
+        differences.append(result.difference[1])
+    assert seen == [(1, 2), (2, 2)] * 2
+    # the error of a secant falls with the square of the step
     assert (differences[0] > 0.005).all()
-    assert (differences[1] < 0.02 * differences[0] + 1e-4).all()
+    np.testing.assert_allclose(differences[0] / differences[1], 100.0, rtol=0.1)
+
+
+def test_a_comparison_survives_its_file(spectrum_function, tmp_path):
+    lattice = Lattice(SOLAR | {"T_eff": (4500.0, 5000.0, 5500.0), "log_g": (2.0, 3.0)})
+    function = scaled_lines(spectrum_function)
+    flux = function(torch.tensor(lattice.labels)).numpy()
+    result = compare_derivatives(function, lattice, flux, np.full((2, 4096), 0.05), np.array([1, 2]))
+    result.write(tmp_path / "a.h5")
+    read = DerivativeComparison.read(tmp_path / "a.h5")
+    for entry in fields(DerivativeComparison):
+        np.testing.assert_array_equal(getattr(read, entry.name), getattr(result, entry.name))
+    read.write(tmp_path / "b.h5")
+    assert sha256(tmp_path / "a.h5") == sha256(tmp_path / "b.h5")
+    with pytest.raises(DataError, match="attribute format is not 'repro CeilingTable 1'"):
+        CeilingTable.read(tmp_path / "a.h5")
+    values = summarise_derivatives(read, "2D")
+    assert values["2D/autodiff/n_nodes"] == 2 and values["2D/autodiff/interior/n_nodes"] == 0
+    assert values["2D/autodiff/difference_log_g_max"] == result.difference[:, 1].max()
+    assert values["2D/autodiff/crlb_ratio_median"] == pytest.approx(np.median(result.crlb_ratio))
+    assert "2D/autodiff/interior/crlb_ratio_median" not in values
 
 
 def test_slope_of_the_median_is_what_finite_changes_show():
