@@ -4,8 +4,11 @@ Per exposure of t seconds and pixel, with c object electrons and s sky electrons
 
     N [ c + s + (f sqrt(N) m)^2 + g mean(s) 5*15/100 + 5 (dark t + readout^2) ]
 
-where m is the largest s among the pixel and its two neighbours. The floor f of the sky subtraction does not average
-down with the number of exposures; g is the diffuse stray light, spread over a trace pitch of 100 um.
+where m is the largest s among the pixel and its two neighbours. With the sums C = N c, S = N s, M = N m this is
+
+    C + S + (f M)^2 + g mean(S) 5*15/100 + 5 N (dark t + readout^2):
+
+the floor f of the sky subtraction does not average down; g is diffuse stray light, spread over a trace pitch of 100 um.
 """
 
 from dataclasses import dataclass
@@ -32,6 +35,7 @@ DARK_CURRENT: Final = 1e-4  # [e/pixel/s]
 READ_NOISE: Final = 4.0  # [e/pixel]
 
 _ROWS: Final = 64  # spectra at a time: their intermediate results stay in the processor's cache
+_MAGNITUDE: Final = 0.4 * np.log(10.0)  # of ln flux
 _ANY: Final = (float("-inf"), float("inf"))
 
 Values = float | Tensor
@@ -87,8 +91,9 @@ class NoiseModel:
         }
         zenith, field = (torch.tensor(nodes[name], device=device) for name in ("zenith_deg", "field_deg"))
         secant, airmass = _secant(zenith), _sky_airmass(zenith)
-        sky = calibration.array("sky")
-        self._log_signal = _Grid(secant, field, np.log(_per_flux(calibration.array("signal_ab18"))))
+        total = exposures * exposure_time / TABLE_EXPOSURE
+        sky = total * calibration.array("sky")
+        self._log_sensitivity = _Grid(secant, field, np.log(total * _per_flux(calibration.array("signal_ab18"))))
         self._sky = _Grid(airmass, field, sky)
         self._mean_sky = _Grid(airmass, field, sky.mean(axis=-1, keepdims=True))
         if mode == "physical":
@@ -120,24 +125,21 @@ class NoiseModel:
     def _errors(
         self, flux: Tensor, mag: Tensor, zenith: Tensor, field: Tensor, seeing: Tensor, zero_point: Tensor
     ) -> Tensor:
-        log_signal = self._log_signal(_secant(zenith), field)
+        log_sensitivity = self._log_sensitivity(_secant(zenith), field)  # object electrons per unit of received flux
         if self.mode == "physical":
-            log_signal = log_signal + self._log_gain(seeing, field)
-        airmass = _sky_airmass(zenith)
-        dimming = torch.pow(10.0, -0.4 * (mag - zero_point))[:, None] * (self.exposure_time / TABLE_EXPOSURE)
-        sensitivity = torch.exp(log_signal) * dimming  # object electrons of one exposure per unit of `flux`
+            log_sensitivity = log_sensitivity + self._log_gain(seeing, field)
+        sensitivity = torch.exp(log_sensitivity - _MAGNITUDE * (mag - zero_point)[:, None])  # per unit of `flux`
         # a spline between nodes may overshoot below zero in a saturated line; photons do not
         electrons = (sensitivity * flux).clamp(min=0.0)
+        airmass = _sky_airmass(zenith)
         variance = self._variance(electrons, self._sky(airmass, field), self._mean_sky(airmass, field))
-        return torch.sqrt(variance) / (self.exposures * sensitivity)
+        return torch.sqrt(variance) / sensitivity
 
     def _variance(self, electrons: Tensor, sky: Tensor, mean_sky: Tensor) -> Tensor:
-        n, t = self.exposures, self.exposure_time
-        sky, mean_sky = sky * (t / TABLE_EXPOSURE), mean_sky * (t / TABLE_EXPOSURE)
-        floor = SKY_FLOOR * n**0.5 * _neighbour_maximum(sky)
         stray = STRAY_LIGHT * mean_sky * (TRACE_PIXELS * PIXEL_SIZE / TRACE_PITCH)
-        detector = TRACE_PIXELS * (DARK_CURRENT * t + READ_NOISE**2)
-        return n * (electrons + sky + floor**2 + stray + detector)
+        detector = TRACE_PIXELS * self.exposures * (DARK_CURRENT * self.exposure_time + READ_NOISE**2)
+        floor = SKY_FLOOR * _neighbour_maximum(sky)
+        return torch.addcmul(electrons + sky, floor, floor) + (stray + detector)
 
     def _column(self, name: str, values: Values, rows: int) -> Tensor:
         """One checked value for all spectra, (1,), or one each, (rows,)."""
@@ -160,24 +162,27 @@ def _rows(column: Tensor, rows: slice) -> Tensor:
 
 
 class _Grid:
-    """Bilinear interpolation in a table (X, Y, ...), the same to the last bit for any number of points at once."""
+    """Bilinear interpolation in a table (X, Y, P), the same to the last bit for any number of points at once."""
 
     def __init__(self, x_nodes: Tensor, y_nodes: Tensor, table: np.ndarray) -> None:
         self._x_nodes, self._y_nodes = x_nodes, y_nodes
-        self._table = torch.tensor(table, device=x_nodes.device)
+        self._table = torch.tensor(table.reshape(-1, table.shape[-1]), device=x_nodes.device)
 
     def __call__(self, x: Tensor, y: Tensor) -> Tensor:
-        """Values (B, ...) at points x, y, each (B,) or (1,)."""
+        """Values (B, P) at points x, y, each (B,) or (1,)."""
+        x, y = (values.contiguous() for values in torch.broadcast_tensors(x, y))
         (i, u), (j, v) = _bracket(self._x_nodes, x), _bracket(self._y_nodes, y)
-        low = torch.lerp(self._table[i, j], self._table[i, j + 1], v)
-        high = torch.lerp(self._table[i + 1, j], self._table[i + 1, j + 1], v)
-        return torch.lerp(low, high, u)
+        corner = i * len(self._y_nodes) + j
+        corners = torch.stack([corner, corner + 1, corner + len(self._y_nodes), corner + len(self._y_nodes) + 1], dim=1)
+        weights = torch.stack([(1 - u) * (1 - v), (1 - u) * v, u * (1 - v), u * v], dim=1)
+        # a weighted sum of rows in one pass over memory
+        return torch.nn.functional.embedding_bag(corners, self._table, mode="sum", per_sample_weights=weights)
 
 
 def _bracket(nodes: Tensor, values: Tensor) -> tuple[Tensor, Tensor]:
-    """Left neighbour among increasing `nodes` and fraction (B, 1) of the way to the next."""
-    left = (torch.searchsorted(nodes, values.detach(), right=True) - 1).clamp(0, nodes.shape[0] - 2)
-    return left, ((values - nodes[left]) / (nodes[left + 1] - nodes[left]))[:, None]
+    """Left neighbour among increasing `nodes` and fraction of the way to the next, both (B,)."""
+    left = (torch.searchsorted(nodes, values.detach(), right=True) - 1).clamp(0, len(nodes) - 2)
+    return left, (values - nodes[left]) / (nodes[left + 1] - nodes[left])
 
 
 def _per_flux(signal_ab18: np.ndarray) -> np.ndarray:
