@@ -1,8 +1,8 @@
 """Continuous opacity from 6600 to 16400 A: H-, H, Rayleigh and Thomson scattering.
 
 H2+, He-, collision-induced absorption of H2 and metals are left out (of the order of 1 % or less there for F to M
-stars). Scattering is counted as true absorption. It is below 3 % of the opacity at tau = 1 and 5 % at log tau = -1
-except in cool metal-poor giants: 7 % and 24 % at 3750 K, log g 1, [M/H] -2.5.
+stars). Scattering is counted as true absorption: 0.1 % of the opacity at tau = 1 and 0.6 % at log tau = -1 in the
+median over the label box, but up to 7 % and 24 % in the coolest metal-poor giants (3750 K, log g 1, [M/H] -2.5).
 """
 
 from functools import cache
