@@ -163,9 +163,9 @@ def lock_hashes(root: Path) -> dict[str, str] | None:
         found: dict[str, str] = {}
         for role in ("deps", "outs"):
             for stage in stages:
-                found |= {entry["path"]: entry["md5"] for entry in stage.get(role, []) if "md5" in entry}
+                found |= {entry["path"]: str(entry["md5"]) for entry in stage.get(role, []) if "md5" in entry}
     except (OSError, UnicodeDecodeError, yaml.YAMLError, AttributeError, KeyError, TypeError) as error:
-        raise ClaimError(f"dvc.lock: cannot be read as a DVC lock file: {error}") from error
+        raise ClaimError(f"dvc.lock: cannot be read as a DVC lock file: {' '.join(str(error).split())}") from error
     return found
 
 

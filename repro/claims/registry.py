@@ -17,7 +17,6 @@ from repro.claims.claim import (
     Registry,
     Source,
     Track,
-    same_printed,
 )
 from repro.claims.located import Mapping, Printed, did_you_mean, is_number, read_mapping, scalar
 from repro.errors import ClaimError
@@ -181,7 +180,7 @@ def _reading(fields: Mapping, kind: str, sources: tuple[Source, ...], measured: 
     value = inner.number("value")
     printed = [s.value for s in sources if isinstance(s.value, Printed)]
     printed += [v for s in sources if isinstance(s.value, tuple) for v in s.value]
-    if not any(same_printed(value, other) for other in printed):
+    if value.value not in [other.value for other in printed]:
         inner.fail(f"the tested value {value.text} is not among the values of the sources", "value")
     return Reading(value, inner.text("why"))
 

@@ -94,15 +94,13 @@ def _ordering(claim: Claim, terms: list[Estimate], stars: int | None) -> Finding
     words = {word for word, *_ in steps}
     word = next(w for w in ("NOT REPRODUCED", "INCONCLUSIVE", "REPRODUCED") if w in words)
     _, inside, step, i = min((s for s in steps if s[0] == word), key=lambda s: s[1])
-    names = (
-        f"{addresses[i]} ({wording.number(terms[i].mean)}) to {addresses[i + 1]} ({wording.number(terms[i + 1].mean)})"
-    )
+    names = f"{addresses[i]} ({terms[i].mean:.4g}) to {addresses[i + 1]} ({terms[i + 1].mean:.4g})"
     needed = f" by more than {wording.size(claim.step)}" if claim.step else ""
     if word == "REPRODUCED":
         count = f"all {len(steps)} steps {noun}" if len(steps) > 1 else f"it {verb}"
         reason = f"{count}{needed}; the smallest step, {names}, is {wording.size(abs(step.mean))}"
     elif word == "NOT REPRODUCED":
-        reason = f"claimed that every step {verb}{needed}, but {names} changes by {wording.signed(step.mean, 4)}"
+        reason = f"claimed that every step {verb}{needed}, but {names} changes by {step.mean:+.3g}"
     else:
         reason = f"whether {names} {verb}{needed} is open: {_undecided(step, inside, stars)}"
     shown = f"{terms[0].mean:.4g} … {terms[-1].mean:.4g}"

@@ -72,9 +72,13 @@ class Report:
                 self._print(line)
             cells = [f"{cell:<{width}}" for cell, width in zip(row, widths, strict=True)]
             numbers = "  ".join(cells[1:]).rstrip()
-            if widths[0] + 4 + len(numbers) > self.width:
+            room = self.width - widths[0] - 4
+            if len(numbers) > room:
                 numbers = "  ".join(cell for cell in row[1:] if cell)
-            self._print(f"  {_styled(cells[0], verdict)}  {numbers}")
+            first, *rest = textwrap.wrap(numbers, room, drop_whitespace=True) if len(numbers) > room else [numbers]
+            self._print(f"  {_styled(cells[0], verdict)}  {first}")
+            for line in rest:
+                self._print(" " * (widths[0] + 4) + line)
 
     def _table(self, verdicts: Sequence[Verdict]) -> None:
         cells = [(v.claim.id, v.claim.statement, v.claimed, v.shown or "–", _word(v), _origin(v)) for v in verdicts]

@@ -1,0 +1,180 @@
+"""Evidence of large runs: copied with hashes, recomputed from its files, refused when a byte differs."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from throwaway import Project, claim, digest
+
+from repro.bounds.table import CeilingTable
+from repro.claims.recorded import MANIFEST, read_recorded, record
+from repro.errors import ClaimError
+from repro.files import sha256
+from repro.scores.ceilings import summarise
+
+MEDIAN = "3D/21.5/r2max_median"
+
+
+def _table() -> CeilingTable:
+    """27 nodes at two magnitudes with bounds that no two nodes share."""
+    axes = ([4000.0, 5000.0, 6000.0], [1.0, 3.0, 5.0], [-1.0, 0.0, 0.5])
+    labels = np.array([(t, g, m, 0.0, 0.0) for t in axes[0] for g in axes[1] for m in axes[2]])
+    n = len(labels)
+    crlb = np.linspace(0.01, 0.5, n) * np.array([[0.1], [1.0]])
+    ones = np.ones((2, n))
+    return CeilingTable(
+        target="log_g",
+        free=("T_eff", "log_g", "M_H"),
+        magnitudes=np.array([20.0, 21.5]),
+        labels=labels,
+        interior=np.ones(n, dtype=bool),
+        crlb=crlb,
+        crlb_second_order=crlb,
+        crlb_richardson=crlb,
+        conditional=crlb * 0.7,
+        schur=0.7 * ones,
+        condition_raw=1e5 * ones,
+        condition_scaled=10 * ones,
+        correlations=np.zeros((2, n, 3)),
+        rank=np.full((2, n), 3),
+        identifiable=np.ones((2, n), dtype=bool),
+        snr=np.array([[24.0], [7.1]]) * ones,
+        snr_percentiles=np.array([[8.0, 24.0, 30.0], [2.0, 7.1, 9.0]]),
+        error_median=np.array([0.02, 0.07]),
+    )
+
+
+@pytest.fixture
+def lab(project: Project) -> Project:
+    """A project after a run at scale lab."""
+    results = project.root / "results" / "trackZ"
+    results.mkdir(parents=True)
+    _table().write(results / "ceiling.h5")
+    values: dict[str, Any] = {k: {"value": v} for k, v in summarise(_table()).items()} | {"other/time": {"value": 3.0}}
+    measured = values[MEDIAN]["value"]
+    project.claims(
+        claim(
+            sources=[{"where": "log", "value": float(f"{measured:.4f}")}],
+            reading={"value": float(f"{measured:.4f}"), "why": "x"},
+            evidence=MEDIAN,
+        )
+    )
+    path = project.evidence(values, conditions={"scale": "lab"})
+    project.edit(
+        path, lambda d: d["dependencies"].update({"results/trackZ/ceiling.h5": digest(results / "ceiling.h5")})
+    )
+    project.lock(project.root / "data/nodes.h5", results / "table.h5", results / "ceiling.h5", path)
+    (results / "provenance.json").write_text('{"device": "cpu"}')
+    return project
+
+
+def _folder(project: Project) -> Path:
+    return project.root / "tracks" / "trackZ" / "recorded"
+
+
+def test_record_copies_the_run_without_the_shared_data(lab: Project) -> None:
+    written = record(lab.root, "trackZ")
+    names = {Path(path).name for path in written}
+    assert names == {"evidence.json", "table.h5", "ceiling.h5", "provenance.json", MANIFEST}
+    manifest = json.loads((_folder(lab) / MANIFEST).read_text())
+    assert manifest["files"] == {name: sha256(_folder(lab) / name) for name in names - {MANIFEST}}
+    assert record(lab.root, "trackZ") == written
+
+
+def test_recorded_evidence_is_judged_after_the_results_are_gone(lab: Project) -> None:
+    record(lab.root, "trackZ")
+    for file in (lab.root / "results" / "trackZ").iterdir():
+        file.unlink()
+    result = lab.run("verify", "--recorded")
+    assert result.exit_code == 0, result.output
+    assert "✔ REPRODUCED" in result.output
+    assert "lte lab" in result.output
+    assert lab.run("verify").output.count("NOT RUN") > 0
+
+
+def test_values_are_recomputed_from_the_nodes(lab: Project) -> None:
+    record(lab.root, "trackZ")
+    evidence = read_recorded(lab.root, "trackZ")
+    assert evidence is not None
+    value = evidence.find(MEDIAN)
+    assert value is not None
+    assert value.estimate is not None
+    crlb = np.linspace(0.01, 0.5, 27)
+    assert value.estimate.mean == pytest.approx(np.median(1 - crlb / (5 / 3)), rel=1e-12)
+
+
+def test_nothing_recorded_is_not_run(project: Project) -> None:
+    project.claims(claim())
+    assert read_recorded(project.root, "trackZ") is None
+    result = project.run("verify", "--recorded")
+    assert result.exit_code == 0
+    assert "NOT RUN" in result.output
+
+
+@pytest.mark.parametrize("name", ["evidence.json", "ceiling.h5", "provenance.json"])
+def test_changed_file_is_refused(lab: Project, name: str) -> None:
+    record(lab.root, "trackZ")
+    path = _folder(lab) / name
+    content = bytearray(path.read_bytes())
+    content[len(content) // 2] ^= 1
+    path.write_bytes(bytes(content))
+    result = lab.run("verify", "--recorded")
+    assert result.exit_code == 2
+    assert f"tracks/trackZ/recorded/{name}: is not the recorded file" in result.stderr
+
+
+@pytest.mark.parametrize("name", ["evidence.json", "ceiling.h5", MANIFEST])
+def test_missing_file_is_refused(lab: Project, name: str) -> None:
+    record(lab.root, "trackZ")
+    (_folder(lab) / name).unlink()
+    result = lab.run("verify", "--recorded")
+    assert result.exit_code == 2
+    assert f"{name}: no such file" in result.stderr
+
+
+def test_value_that_its_nodes_do_not_give_is_refused_even_with_a_new_hash(lab: Project) -> None:
+    record(lab.root, "trackZ")
+    evidence, manifest = _folder(lab) / "evidence.json", _folder(lab) / MANIFEST
+    lab.edit(evidence, lambda data: data["values"][MEDIAN].update(value=0.99))
+    lab.edit(manifest, lambda data: data["files"].update({"evidence.json": sha256(evidence)}))
+    with pytest.raises(
+        ClaimError, match=r"3D/21.5/r2max_median is recorded as 0.99, but ceiling.h5 beside it gives 0.847"
+    ):
+        read_recorded(lab.root, "trackZ")
+
+
+def test_manifest_of_another_track_is_refused(lab: Project) -> None:
+    record(lab.root, "trackZ")
+    lab.edit(_folder(lab) / MANIFEST, lambda data: data.update(track="trackY"))
+    with pytest.raises(ClaimError, match="is no manifest of trackZ"):
+        read_recorded(lab.root, "trackZ")
+
+
+def test_record_refuses_what_is_not_worth_keeping(lab: Project) -> None:
+    path = lab.root / "results/trackZ/evidence.json"
+    text = path.read_text()
+    path.unlink()
+    assert "no such file" in lab.run("record", "trackZ").stderr
+    path.write_text(text.replace('"lab"', '"paper"'))
+    assert "stale evidence" in lab.run("record", "trackZ").stderr
+    path.write_text(text)
+    (lab.root / "results/trackZ/ceiling.h5").write_bytes(b"another")
+    assert "ceiling.h5: absent or not the file the evidence came from" in lab.run("record", "trackZ").stderr
+    assert not _folder(lab).exists()
+
+
+def test_record_is_for_large_scales(project: Project) -> None:
+    project.claims(claim())
+    project.evidence({"3D/a": 0.5})
+    result = project.run("record", "trackZ")
+    assert result.exit_code == 2
+    assert "scale is ci" in result.stderr
+
+
+def test_record_says_what_it_wrote(lab: Project) -> None:
+    result = lab.run("record", "trackZ")
+    assert result.exit_code == 0
+    assert "tracks/trackZ/recorded/ceiling.h5" in result.output
+    assert "git add tracks/trackZ/recorded" in result.output
