@@ -150,7 +150,7 @@ def _bad_spectra(spectra: SpectrumSet, table: Table) -> list[str]:
 def _violations(
     schema: pa.DataFrameSchema, frame: pd.DataFrame, places: Mapping[str, tuple[int, Any, Any]] | None = None
 ) -> list[str]:
-    """One line for each value that breaks a rule; `places` gives (first row, pixels, which are bad) of array columns."""
+    """One line for each value that breaks a rule; `places` gives (first row, pixels, bad ones) of array columns."""
     try:
         schema.validate(frame, lazy=True)
     except pa.errors.SchemaErrors as errors:
