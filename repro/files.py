@@ -3,6 +3,7 @@
 import errno
 import hashlib
 import os
+import shutil
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -46,9 +47,12 @@ def is_disk_full(error: OSError) -> bool:
 
 
 def remove_leftovers(folder: str | Path) -> None:
-    """Delete temporary files that a killed process left in `folder`."""
+    """Delete temporary files and folders that a killed process left in `folder`."""
     for leftover in Path(folder).glob(".*.tmp"):
-        leftover.unlink(missing_ok=True)
+        if leftover.is_dir():
+            shutil.rmtree(leftover)
+        else:
+            leftover.unlink(missing_ok=True)
 
 
 def md5(path: str | Path) -> str:

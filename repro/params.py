@@ -13,13 +13,11 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field, fields
 from pathlib import Path
-from typing import Any, Final, get_type_hints
+from typing import Any, Literal, get_args, get_origin, get_type_hints
 
 import yaml
 
 from repro.errors import ParameterError
-
-SCALES: Final = ("ci", "lab", "paper")
 
 _audit: ContextVar[Callable[[str], None] | None] = ContextVar("audit", default=None)
 
@@ -42,14 +40,6 @@ def _rule(test: Callable[[Any], bool], text: str) -> Any:
     return field(metadata={"test": test, "text": text})
 
 
-def _section() -> Any:
-    return field()
-
-
-def _one_of(*choices: str) -> Any:
-    return _rule(lambda value: value in choices, f"one of {', '.join(choices)}")
-
-
 def _positive() -> Any:
     return _rule(lambda value: value > 0, "a finite number > 0")
 
@@ -69,11 +59,11 @@ def _increasing() -> Any:
     )
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class ScaleParams(_Section):
     """Sizes of the whole pipeline under one name."""
 
-    grid: str = _one_of("pack", "build")
+    grid: Literal["pack", "build"] = field()
     a_M: tuple[float, ...] = _increasing()
     C_M: tuple[float, ...] = _increasing()
     train: int = _at_least(1)
@@ -83,7 +73,7 @@ class ScaleParams(_Section):
     _key: str = ""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class NodesParams(_Section):
     """Axes of the node grid that every scale shares."""
 
@@ -95,18 +85,18 @@ class NodesParams(_Section):
     _key: str = "nodes"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class SpectraParams(_Section):
     """How labels and observing conditions of the spectrum sets are drawn."""
 
-    sampling: str = _one_of("paper", "continuous")
-    noise_model: str = _one_of("paper", "physical")
+    sampling: Literal["paper", "continuous"] = field()
+    noise_model: Literal["paper", "physical"] = field()
     mag_min: float = _between(10.0, 30.0)
     mag_max: float = _between(10.0, 30.0)
     _key: str = "spectra"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class CeilingParams(_Section):
     """Observing conditions of Track C's Fisher grids."""
 
@@ -117,20 +107,20 @@ class CeilingParams(_Section):
     _key: str = "trackC_ceiling"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Params(_Section):
     """The whole of params.yaml."""
 
     noise: float = _positive()
-    scale: str = _one_of(*SCALES)
+    scale: Literal["ci", "lab", "paper"] = field()
     seed: int = _at_least(0)
-    source: str = _one_of("lte")
-    ci: ScaleParams = _section()
-    lab: ScaleParams = _section()
-    paper: ScaleParams = _section()
-    nodes: NodesParams = _section()
-    spectra: SpectraParams = _section()
-    trackC_ceiling: CeilingParams = _section()
+    source: Literal["lte"] = field()
+    ci: ScaleParams = field()
+    lab: ScaleParams = field()
+    paper: ScaleParams = field()
+    nodes: NodesParams = field()
+    spectra: SpectraParams = field()
+    trackC_ceiling: CeilingParams = field()
     _key: str = ""
 
     @property
@@ -204,27 +194,32 @@ def _parse(kind: type[Any], raw: Any, path: str, prefix: str) -> Any:
         if isinstance(hint, type) and issubclass(hint, _Section):
             values[name] = _parse(hint, raw[name], path, f"{key}.")
         else:
-            text = item.metadata["text"]
-            value = _convert(raw[name], hint, f"{path}: {key} = {raw[name]!r}", text)
-            if not item.metadata["test"](value):
-                raise ParameterError(f"{path}: {key} = {raw[name]!r} is not valid: it must be {text}")
-            values[name] = value
+            values[name] = _value(raw[name], hint, item.metadata, f"{path}: {key} = {raw[name]!r}")
     return kind(**values, _key=prefix.rstrip("."))
 
 
-def _convert(value: Any, hint: Any, where: str, rule: str) -> Any:
-    if hint is str and isinstance(value, str):
-        return value
-    if hint is int and isinstance(value, int) and not isinstance(value, bool):
-        return value
+def _value(raw: Any, hint: Any, rule: Mapping[str, Any], where: str) -> Any:
+    if get_origin(hint) is Literal:
+        if raw not in get_args(hint):
+            raise ParameterError(f"{where} is not valid: it must be one of {', '.join(get_args(hint))}")
+        return raw
+    value = _convert(raw, hint)
+    if value is None or not rule["test"](value):
+        raise ParameterError(f"{where} is not valid: it must be {rule['text']}")
+    return value
+
+
+def _convert(raw: Any, hint: Any) -> Any:
+    """`raw` as a value of the type `hint`, or None where it is not one."""
+    if hint is int:
+        return raw if isinstance(raw, int) and not isinstance(raw, bool) else None
     if hint is float:
-        return _number(value, where, rule)
-    if hint == tuple[float, ...] and isinstance(value, list):
-        return tuple(_number(entry, where, rule) for entry in value)
-    raise ParameterError(f"{where} is not valid: it must be {rule}")
+        return _number(raw)
+    numbers = [_number(entry) for entry in raw] if isinstance(raw, list) else [None]
+    return None if None in numbers else tuple(numbers)
 
 
-def _number(value: Any, where: str, rule: str) -> float:
-    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
-        raise ParameterError(f"{where} is not valid: it must be {rule}")
-    return float(value)
+def _number(raw: Any) -> float | None:
+    if isinstance(raw, bool) or not isinstance(raw, int | float) or not math.isfinite(raw):
+        return None
+    return float(raw)

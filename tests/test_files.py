@@ -35,6 +35,8 @@ def test_failure_keeps_the_old_file(tmp_path: Path, error: Exception, raised: ty
 
 def test_leftovers_of_a_killed_process_are_removed(tmp_path: Path) -> None:
     (tmp_path / ".file.h5.deadbeef.tmp").write_text("half")
+    (tmp_path / ".figures.tmp").mkdir()
+    (tmp_path / ".figures.tmp" / "one.png").write_text("half")
     (tmp_path / "file.h5").write_text("whole")
     remove_leftovers(tmp_path)
     assert [path.name for path in tmp_path.iterdir()] == ["file.h5"]

@@ -15,10 +15,9 @@ from repro.spectra.build import build_node_file
 from repro.spectra.lattice import Lattice
 from repro.spectra.nodes import NodeGrid
 from repro.spectra.pack import check_pack, read_pack
+from repro.stages.paths import NODES, PACK
 from repro.stages.runner import Run, run_stage
 
-PACK = Path("data/pack/nodes_ci.npz")
-OUTPUT = Path("data/nodes.h5")
 WORK = Path("data/work/nodes")
 
 
@@ -31,15 +30,15 @@ def lattice_of(params: Params) -> Lattice:
 def main(run: Run) -> None:
     """Write data/nodes.h5."""
     params = run.params
-    remove_leftovers(OUTPUT.parent)
+    remove_leftovers(NODES.parent)
     lattice = lattice_of(params)
     source = LteSource(device=run.device, microturbulence=params.nodes.microturbulence)
     instrument = Instrument()
     if params.size.grid == "pack":
-        packed_grid(lattice, source, instrument, params).write(OUTPUT)
+        packed_grid(lattice, source, instrument, params).write(NODES)
     else:
         with progress("nodes synthesised") as report:
-            build_node_file(source, instrument, lattice, OUTPUT, WORK, progress=report)
+            build_node_file(source, instrument, lattice, NODES, WORK, progress=report)
 
 
 def packed_grid(lattice: Lattice, source: LteSource, instrument: Instrument, params: Params) -> NodeGrid:

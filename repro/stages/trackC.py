@@ -2,16 +2,14 @@
 
 from repro.claims.report import write_verdicts
 from repro.files import remove_leftovers
+from repro.stages.paths import VERDICTS
 from repro.stages.runner import Run, run_stage
-from repro.stages.trackC_ceiling import FOLDER
-
-OUTPUT = f"{FOLDER}/verdicts.json"
 
 
 def main(run: Run) -> None:
     """Write results/trackC/verdicts.json."""
-    remove_leftovers(FOLDER)
-    write_verdicts("trackC", OUTPUT)
+    remove_leftovers(VERDICTS.parent)
+    write_verdicts("trackC", VERDICTS)
 
 
 if __name__ == "__main__":

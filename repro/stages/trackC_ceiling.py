@@ -6,38 +6,33 @@ from repro.instrument.noise import Conditions, NoiseModel
 from repro.params import Params
 from repro.progress import progress
 from repro.spectra.nodes import NodeGrid
+from repro.stages.paths import CEILING, NODES
 from repro.stages.runner import Run, run_stage
-
-FOLDER = "results/trackC"
-NODES = "data/nodes.h5"
-OUTPUT = f"{FOLDER}/ceiling.h5"
 
 
 def fisher_conditions(params: Params, magnitude: float) -> Conditions:
     """The observing conditions of the published Fisher grid of one magnitude."""
     fixed = params.trackC_ceiling
     return Conditions(
-        mag=magnitude,
-        zenith_angle=fixed.zenith_angle,
-        field_angle=fixed.field_angle,
-        seeing=fixed.seeing,
+        mag=magnitude, zenith_angle=fixed.zenith_angle, field_angle=fixed.field_angle, seeing=fixed.seeing
     )
 
 
 def main(run: Run) -> None:
     """Write results/trackC/ceiling.h5."""
     params = run.params
-    remove_leftovers(FOLDER)
+    magnitudes = params.trackC_ceiling.magnitudes
+    remove_leftovers(CEILING.parent)
     with progress("bounds at nodes") as report:
         table = lattice_ceiling(
             NodeGrid.read(NODES),
-            params.trackC_ceiling.magnitudes,
-            NoiseModel(params.spectra.noise_model, device="cpu"),
-            fisher_conditions(params, params.trackC_ceiling.magnitudes[0]),
+            magnitudes,
+            NoiseModel(params.spectra.noise_model),
+            fisher_conditions(params, magnitudes[0]),
             params.noise,
             progress=report,
         )
-    table.write(OUTPUT)
+    table.write(CEILING)
 
 
 if __name__ == "__main__":

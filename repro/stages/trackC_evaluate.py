@@ -1,31 +1,24 @@
 """Stage `trackC-evaluate`: the values that Track C's claims are judged by."""
 
 import json
-from pathlib import Path
 
-from repro.bounds.autodiff import DerivativeComparison
-from repro.bounds.table import CeilingTable
+from repro.bounds.table import CeilingTable, DerivativeComparison
 from repro.files import md5, remove_leftovers
 from repro.scores.ceilings import summarise, summarise_derivatives
+from repro.stages.paths import AUTODIFF, CEILING, EVIDENCE, NODES, TRACK_C, VALIDATION
 from repro.stages.runner import Run, run_stage, write_json, write_provenance
-from repro.stages.trackC_autodiff import OUTPUT as AUTODIFF
-from repro.stages.trackC_ceiling import FOLDER, NODES
-from repro.stages.trackC_ceiling import OUTPUT as CEILING
-from repro.stages.validate import OUTPUT as VALIDATION
-
-OUTPUT = f"{FOLDER}/evidence.json"
 
 
 def main(run: Run) -> None:
     """Write results/trackC/evidence.json, and provenance.json beside it."""
     params = run.params
-    remove_leftovers(FOLDER)
+    remove_leftovers(TRACK_C)
     table = CeilingTable.read(CEILING)
-    test_set = json.loads(Path(VALIDATION).read_text(encoding="utf-8"))["snr"]["test"]
+    test_set = json.loads(VALIDATION.read_text(encoding="utf-8"))["test"]
     values = {
         **summarise(table),
         **summarise_derivatives(DerivativeComparison.read(AUTODIFF), f"{len(table.free)}D"),
-        **{f"test_set/snr_{name}": value for name, value in test_set.items()},
+        **{f"test_set/{name}": value for name, value in test_set.items()},
     }
     evidence = {
         "schema": 1,
@@ -41,11 +34,11 @@ def main(run: Run) -> None:
             "zenith_angle": params.trackC_ceiling.zenith_angle,
             "field_angle": params.trackC_ceiling.field_angle,
         },
-        "dependencies": {path: md5(path) for path in (NODES, CEILING, AUTODIFF, VALIDATION)},
+        "dependencies": {str(path): md5(path) for path in (NODES, CEILING, AUTODIFF, VALIDATION)},
         "values": {address: {"value": float(value)} for address, value in values.items()},
     }
-    write_json(OUTPUT, evidence)
-    write_provenance(run, FOLDER)
+    write_json(EVIDENCE, evidence)
+    write_provenance(run, TRACK_C)
 
 
 if __name__ == "__main__":
