@@ -10,7 +10,7 @@ import yaml
 from repro.claims import wording
 from repro.claims.claim import Claim, Registry, disagreements
 from repro.claims.evidence import Evidence, Value, lock_hashes, read_evidence, read_json
-from repro.claims.located import Printed
+from repro.claims.listing import source_value
 from repro.claims.report import find_claim, judge_claim
 from repro.claims.verdict import Verdict
 
@@ -62,12 +62,7 @@ def _text(claim: Claim) -> Rung:
 def _sources(claim: Claim) -> Rung:
     lines = []
     for source in claim.sources:
-        value = source.value
-        if isinstance(value, tuple):
-            text = ", ".join(number.text for number in value)
-        else:
-            text = value.text if isinstance(value, Printed) else value or "no value"
-        lines.append(f"{text}: {source.where}" + (f" ({source.note})" if source.note else ""))
+        lines.append(f"{source_value(source)}: {source.where}" + (f" ({source.note})" if source.note else ""))
     if claim.contradiction:
         lines.append(f"contradiction: {claim.contradiction}")
     elif disagreements(claim.sources):

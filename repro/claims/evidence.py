@@ -1,9 +1,9 @@
 """Evidence: measured values with their conditions and the hashes of the data they come from."""
 
-import difflib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -61,16 +61,24 @@ class Evidence:
         """
         family, name = _split(address)
         siblings = [a for a in self.values if _split(a)[0] == family]
-        if address in self.values or any(_split(a)[1] == name for a in self.values) or (family and not siblings):
+        if name in self._by_name or (family and not siblings):
             return ""
         return f"no value at '{address}' in {self.file}{did_you_mean(address, siblings)}"
 
     def nearest(self, address: str) -> str:
-        """The words "; the nearest is x" for an absent address, or ""."""
-        family, name = _split(address)
-        same = [a for a in self.values if _split(a)[1] == name] or list(self.values)
-        close = difflib.get_close_matches(address, same, n=1, cutoff=0.6)
-        return f"; the nearest is {close[0]}" if close else ""
+        """The words "; the nearest is x" for the address of the same name that shares most parts, or ""."""
+        same = self._by_name.get(_split(address)[1], [])
+        parts = address.split("/")
+        close = max(same, key=lambda a: sum(map(str.__eq__, a.split("/"), parts)), default="")
+        return f"; the nearest is {close}" if close else ""
+
+    @cached_property
+    def _by_name(self) -> dict[str, list[str]]:
+        """Last part of an address -> the addresses that end in it."""
+        found: dict[str, list[str]] = {}
+        for address in self.values:
+            found.setdefault(_split(address)[1], []).append(address)
+        return found
 
     def _with_spread(self, value: Value) -> Value:
         """A seeded experiment that ran once borrows the spread of the nearest one: same name, longest common family."""

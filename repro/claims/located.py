@@ -1,6 +1,5 @@
 """YAML read with its line numbers, so that every complaint about a registry names the line to edit."""
 
-import difflib
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -190,6 +189,8 @@ def is_number(value: object) -> TypeGuard[int | float]:
 
 def did_you_mean(name: str, known: Sequence[str]) -> str:
     """ " (did you mean 'x'?)" for the closest known name, or "" when none is close."""
+    import difflib  # wanted by mistakes alone
+
     close = difflib.get_close_matches(name, known, n=1, cutoff=0.6)
     return f" (did you mean '{close[0]}'?)" if close else ""
 

@@ -14,6 +14,7 @@ from repro.files import atomic_path, md5, sha256
 
 SCHEMA = 1
 MANIFEST: Final = "manifest.json"
+NOTHING_RECORDED: Final = "nothing was recorded: `repro record {track}` keeps a run at scale lab or paper"
 _ROUNDING: Final = 1e-9  # numpy versions sum in another order
 
 

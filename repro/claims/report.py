@@ -10,7 +10,7 @@ from repro.claims.claim import Claim, Registry, Track
 from repro.claims.evidence import Evidence, read_evidence, read_json
 from repro.claims.located import did_you_mean
 from repro.claims.registry import read_registry
-from repro.claims.verdict import FLAG, JUDGED, WORDS, Verdict, judge
+from repro.claims.verdict import FLAG, JUDGED, NOTHING_RUN, WORDS, Verdict, judge
 from repro.errors import ClaimError
 from repro.files import atomic_path
 
@@ -59,7 +59,11 @@ def find_claim(registry: Registry, name: str) -> Claim:
 
 
 def judge_tracks(
-    root: Path, registry: Registry, tracks: Iterable[Track], reader: EvidenceReader = read_evidence
+    root: Path,
+    registry: Registry,
+    tracks: Iterable[Track],
+    reader: EvidenceReader = read_evidence,
+    absent: str = NOTHING_RUN,
 ) -> list[Verdict]:
     """Judge every claim of `tracks`, in the order of their registries.
 
@@ -70,6 +74,7 @@ def judge_tracks(
         registry: all tracks, where `same_as` finds the owning claim.
         tracks: the tracks to judge.
         reader: gives a track's evidence; each track is read once.
+        absent: what to say of a track without evidence, see `judge`.
 
     Raises:
         ClaimError: evidence breaks its format, or a claim names an unknown value.
@@ -85,22 +90,24 @@ def judge_tracks(
     for track in tracks:
         own = evidence_of(track.name)
         for claim in track.claims:
-            verdicts.append(judge_claim(registry, claim, evidence_of))
+            verdicts.append(judge_claim(registry, claim, evidence_of, absent))
             if claim.downsized and (own is None or own.scale == "ci"):
-                verdicts.append(judge(claim.downsized, own))
+                verdicts.append(judge(claim.downsized, own, absent))
     return verdicts
 
 
-def judge_claim(registry: Registry, claim: Claim, evidence_of: Callable[[str], Evidence | None]) -> Verdict:
+def judge_claim(
+    registry: Registry, claim: Claim, evidence_of: Callable[[str], Evidence | None], absent: str = NOTHING_RUN
+) -> Verdict:
     """Judge one claim; one that repeats another takes over the verdict of its owner.
 
     Raises:
         ClaimError: evidence breaks its format, or the claim names an unknown value.
     """
     if claim.same_as is None:
-        return judge(claim, evidence_of(claim.track))
+        return judge(claim, evidence_of(claim.track), absent)
     owner = registry.by_id[claim.same_as]
-    owned = judge(owner, evidence_of(owner.track))
+    owned = judge(owner, evidence_of(owner.track), absent)
     return replace(owned, claim=claim, reason=f"same as {owner.id}: {owned.reason}")
 
 

@@ -14,6 +14,7 @@ from repro.errors import ClaimError
 
 WORDS: Final = ("REPRODUCED", "NOT REPRODUCED", "INCONCLUSIVE", "NOT COMPARABLE", "NOT RUN", "NOT TESTABLE")
 JUDGED: Final = WORDS[:3]
+NOTHING_RUN: Final = "nothing was run yet: dvc repro {track}"
 FLAG: Final = "SOURCE CONTRADICTS ITSELF"
 _NEEDS_NO_MARGIN: Final = ("ordering", "identity", "bound")  # evidence from another source may decide these
 
@@ -53,8 +54,13 @@ class Verdict:
         return f"{self.word} (stale)" if self.stale else self.word
 
 
-def judge(claim: Claim, evidence: Evidence | None) -> Verdict:
+def judge(claim: Claim, evidence: Evidence | None, absent: str = NOTHING_RUN) -> Verdict:
     """Judge a claim by its own evidence (a claim with `same_as` is judged where it is owned).
+
+    Args:
+        claim: the claim.
+        evidence: its track's evidence, or None.
+        absent: what to say without evidence; "{track}" stands for the track's name.
 
     Raises:
         ClaimError: the claim names a value that its family of measurements does not know.
@@ -66,7 +72,7 @@ def judge(claim: Claim, evidence: Evidence | None) -> Verdict:
     if claim.evidence is None:
         raise ClaimError(f"{claim.place}: has no evidence of its own")
     if evidence is None:
-        return _not_run(claim, f"nothing was run yet: dvc repro {claim.track}")
+        return _not_run(claim, absent.format(track=claim.track))
     if evidence.stale:
         reason = f"stale evidence: {evidence.stale}; dvc repro {claim.track} renews it"
         return _not_run(claim, reason, evidence, stale=True)

@@ -8,7 +8,7 @@ import click
 
 from repro.claims import report
 from repro.claims.claim import Track
-from repro.claims.evidence import read_evidence
+from repro.claims.recorded import NOTHING_RECORDED, read_recorded
 from repro.claims.registry import read_registry
 from repro.claims.verdict import Verdict
 
@@ -31,10 +31,10 @@ def command(tracks: tuple[str, ...], as_json: bool, strict: bool, accepted: bool
     root = report.find_root()
     registry = read_registry(root)
     chosen = report.select_tracks(registry, tracks)
-    reader: report.EvidenceReader = read_evidence
     if recorded:
-        from repro.claims.recorded import read_recorded as reader
-    verdicts = report.judge_tracks(root, registry, chosen, reader)
+        verdicts = report.judge_tracks(root, registry, chosen, read_recorded, NOTHING_RECORDED)
+    else:
+        verdicts = report.judge_tracks(root, registry, chosen)
     changes = report.compare_accepted(root, chosen, verdicts) if accepted else []
     code = int(bool(changes)) if accepted else report.exit_code(verdicts, strict=strict)
     if as_json:

@@ -41,11 +41,11 @@ def test_check_lists_what_is_absent_and_fails_on_misprints(project: Project) -> 
     assert good.exit_code == 0
     lines = (project.root / "tracks/trackZ/claims.yaml").read_text().splitlines()
     line = next(i for i, text in enumerate(lines, 1) if "id: Z-2" in text)
-    assert f"claims.yaml, line {line}: Z-2: not run: 5D/a; the nearest is 3D/a" in good.output
+    assert f"claims.yaml, line {line}: claim Z-2: not run: 5D/a; the nearest is 3D/a" in good.output
     project.claims(claim("Z-1"), claim("Z-2", evidence="3D/aa"))
     bad = project.run("claims", "--check")
     assert bad.exit_code == 2
-    assert "Z-2: no value at '3D/aa' in results/trackZ/evidence.json (did you mean '3D/a'?)" in bad.output
+    assert "claim Z-2: no value at '3D/aa' in results/trackZ/evidence.json (did you mean '3D/a'?)" in bad.output
     assert "1 addresses filled, 0 not run, 1 misspelt" in bad.output
 
 
