@@ -49,7 +49,8 @@ def lattice_ceiling(
     names = stencils[SCHEMES[0]].names
     if target not in names:
         raise ParameterError(f"'{target}' is not a free axis of this lattice ({', '.join(names)})")
-    flux, _ = unit_median(grid.flux)
+    grid = unit_median(grid)
+    flux = grid.flux
     accumulator = _Accumulator(len(magnitudes), len(flux))
     for start in range(0, len(flux), block):
         nodes = slice(start, min(start + block, len(flux)))

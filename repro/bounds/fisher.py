@@ -50,7 +50,7 @@ def fisher_information(jacobian: NDArray[np.float64], sigma: NDArray[np.floating
         raise DataError(
             f"error of spectrum {row}, pixel {pixel} is {sigma[row, pixel]}: it must be positive and finite"
         )
-    weighted = jacobian / sigma[:, None, :]
+    weighted = jacobian * (1.0 / sigma)[:, None, :]
     information: NDArray[np.float64] = weighted @ weighted.swapaxes(1, 2)
     if not np.isfinite(information).all():
         row = np.argwhere(~np.isfinite(information))[0][0]

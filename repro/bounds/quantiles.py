@@ -16,11 +16,10 @@ class LogHistogram:
         self._counts = np.zeros((_HIGHEST - _LOWEST) * _BINS_PER_DECADE, dtype=np.int64)
 
     def add(self, values: NDArray[np.floating]) -> None:
-        """Count `values` (any shape); what lies outside the range is counted in the outermost bins."""
-        with np.errstate(divide="ignore", invalid="ignore"):
-            place = (np.log10(values).ravel() - _LOWEST) * _BINS_PER_DECADE
-        place = np.nan_to_num(place, nan=0.0, posinf=np.inf, neginf=0.0)
-        bins = np.clip(place, 0, len(self._counts) - 1).astype(np.int64)
+        """Count `values` (any shape); what lies outside the range goes to the outermost bins, nan to the lowest."""
+        inside = np.fmax(values, 10.0**_LOWEST).ravel()
+        place = (np.log10(inside, dtype=np.float32) - _LOWEST) * _BINS_PER_DECADE
+        bins = np.minimum(place, len(self._counts) - 1).astype(np.int64)
         self._counts += np.bincount(bins, minlength=len(self._counts))
 
     def percentile(self, q: float) -> float:

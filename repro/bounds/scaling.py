@@ -3,6 +3,7 @@
 Every stored spectrum has a median of 0.5, so a derivative with respect to a label contains that of the median.
 """
 
+from dataclasses import replace
 from typing import Final
 
 import numpy as np
@@ -18,10 +19,11 @@ MEDIAN: Final = 0.5
 _RANKS: Final = 205
 
 
-def unit_median(flux: NDArray[np.floating]) -> tuple[NDArray[np.float32], NDArray[np.float64]]:
-    """Spectra (N, P) divided to a median of 0.5, and the factors (N,) that do it."""
-    scale = MEDIAN / np.median(flux, axis=1).astype(np.float64)
-    return flux.astype(np.float32) * scale[:, None].astype(np.float32), scale
+def unit_median(grid: NodeGrid) -> NodeGrid:
+    """The same stars with every flux divided to a median of 0.5, and the zero points that go with it."""
+    scale = MEDIAN / np.median(grid.flux, axis=1).astype(np.float64)
+    flux = grid.flux.astype(np.float32, copy=False) * scale[:, None].astype(np.float32)
+    return replace(grid, flux=flux, zero_point=grid.zero_point - 2.5 * np.log10(scale))
 
 
 def unit_median_jacobian(flux: NDArray[np.floating], jacobian: NDArray[np.floating]) -> NDArray[np.float64]:
@@ -48,10 +50,9 @@ def node_errors(
     conditions: Conditions,
     noise_level: float = 1.0,
 ) -> NDArray[np.float64]:
-    """1-sigma errors (B, P) of nodes observed under `conditions`, for spectra scaled to a median of 0.5."""
-    flux = np.asarray(grid.flux[nodes], dtype=np.float64)
+    """1-sigma errors (B, P) of some nodes observed under `conditions`, in the units of the grid's flux."""
+    flux = torch.from_numpy(np.asarray(grid.flux[nodes], dtype=np.float64))
     with torch.no_grad():
-        sigma = noise_model(torch.from_numpy(flux), torch.from_numpy(grid.zero_point[nodes]), conditions)
-    scale = noise_level * MEDIAN / np.median(flux, axis=1)
-    errors: NDArray[np.float64] = sigma.cpu().numpy() * scale[:, None]
+        sigma = noise_model(flux, torch.from_numpy(grid.zero_point[nodes]), conditions)
+    errors: NDArray[np.float64] = noise_level * sigma.cpu().numpy()
     return errors
