@@ -176,9 +176,10 @@ class PaschenLines:
     def _wing(detuning: Tensor, ln_width: Tensor, p: Tensor, q: Tensor, doppler: Tensor) -> Tensor:
         """The Stark profile, with the Doppler broadening to second order in its width over the detuning."""
         power = p * (torch.log(detuning) - ln_width)
-        profile = torch.exp(-q / p * torch.nn.functional.softplus(power))
-        slope = q * torch.sigmoid(power)
-        return profile * (1.0 + 0.25 * slope * (slope + 1.0) * (doppler / detuning) ** 2)
+        inverse = torch.exp(-power)
+        profile = torch.exp(-q / p * (power + torch.log1p(inverse)))
+        slope = q / (1.0 + inverse)
+        return profile * (1.0 + slope * (slope + 1.0) * (0.5 * doppler / detuning) ** 2)
 
 
 def paschen_wave(level: Tensor) -> Tensor:

@@ -5,7 +5,7 @@ sorted by the width of the window in which they exceed it, and evaluated block b
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from math import pi
 from typing import Final
 
@@ -20,34 +20,8 @@ from repro.physics.voigt import WEAK_DAMPING, voigt_strong, voigt_weak
 THRESHOLD: Final = 1e-3  # of the background opacity, below which a line is ignored where log tau is not small
 _SHALLOW: Final = 10.0**-1.5  # optical depth above which the threshold grows as 1 / tau: little light forms there
 _DEEPEST: Final = 1.2  # log tau below which no light escapes, and lines are left out
-_HALF_WINDOWS: Final = (
-    2,
-    3,
-    4,
-    5,
-    6,
-    7,
-    8,
-    10,
-    12,
-    15,
-    18,
-    22,
-    27,
-    33,
-    41,
-    50,
-    70,
-    100,
-    150,
-    220,
-    320,
-    500,
-    1000,
-    2000,
-)
 _WING_BOUND: Final = 2.0 * 1.3 / pi**0.5  # H(a, v) < exp(-v^2) + 1.3 a / (sqrt(pi) v^2)
-_BLOCK: Final = 1 << 18  # profile values evaluated at a time
+_BLOCK: Final = 1 << 17  # profile values evaluated at a time
 
 
 @dataclass(frozen=True)
@@ -76,6 +50,20 @@ class _Pairs:
     threshold: Tensor  # in units of the reference opacity
     half_window: Tensor  # pixels from the centre to where the line falls below the threshold
 
+    def take(self, index: Tensor) -> "_Pairs":
+        return _Pairs(*(getattr(self, field.name).index_select(0, index) for field in fields(self)))
+
+    def slice(self, start: int, stop: int) -> "_Pairs":
+        return _Pairs(*(getattr(self, field.name)[start:stop] for field in fields(self)))
+
+
+def _half_windows(limit: int) -> list[int]:
+    """Growing sizes [pixels] up to `limit`."""
+    halves = [2]
+    while halves[-1] < limit:
+        halves.append(max(halves[-1] + 1, round(1.2 * halves[-1])))
+    return halves
+
 
 class LineOpacity:
     """Adds the opacity of a line list to that of the background."""
@@ -87,6 +75,8 @@ class LineOpacity:
         self._dtype = dtype
         self._threshold = threshold
         self._names = lines.species
+        self._halves = _half_windows(pixels.count)
+        self._half_windows = torch.tensor(self._halves, dtype=dtype, device=device)
         position = (lines.wave - pixels.start) / pixels.step
         self._pixel = torch.round(position).to(torch.int64).to(device)
         self._perturbers = torch.tensor(PERTURBERS, dtype=torch.float64, device=device)
@@ -115,49 +105,47 @@ class LineOpacity:
         `background` (B, D, L) is the opacity without lines at the line centres, in the same units.
         """
         pairs = self._pairs(atmosphere, background)
+        group = 2 * torch.bucketize(pairs.half_window, self._half_windows).clamp(max=len(self._halves) - 1)
+        group = (group + (pairs.damping >= WEAK_DAMPING)).to(torch.uint8)
+        pairs = pairs.take(torch.argsort(group, stable=True))
+        sizes = torch.bincount(group, minlength=2 * len(self._halves)).tolist()
         flat = opacity.view(-1)
-        weak = pairs.damping < WEAK_DAMPING
-        lower = 0
-        for half in _HALF_WINDOWS:
-            last = half == _HALF_WINDOWS[-1]
-            inside = (pairs.half_window > lower) & (last | (pairs.half_window <= half))
-            for profile, kind in ((voigt_weak, weak), (voigt_strong, ~weak)):
-                chosen = torch.nonzero(inside & kind)[:, 0]
-                for block in chosen.split(max(1, _BLOCK // (2 * half + 1))):
-                    self._add_block(flat, pairs, block, half, profile)
-            lower = half
+        start = 0
+        for index, size in enumerate(sizes):
+            half = self._halves[index // 2]
+            profile = voigt_strong if index % 2 else voigt_weak
+            count = max(1, _BLOCK // (2 * half + 1))
+            for first in range(start, start + size, count):
+                self._add_block(flat, pairs.slice(first, min(first + count, start + size)), half, profile)
+            start += size
 
-    def _add_block(
-        self, flat: Tensor, pairs: _Pairs, block: Tensor, half: int, profile: Callable[[Tensor, Tensor], Tensor]
-    ) -> None:
-        """Adds pairs `block` over the window of +-half pixels."""
+    def _add_block(self, flat: Tensor, pairs: _Pairs, half: int, profile: Callable[[Tensor, Tensor], Tensor]) -> None:
+        """Adds pairs over the window of +-half pixels."""
         offset = torch.arange(-half, half + 1, device=flat.device)[:, None]
-        distance = (offset.to(self._dtype) - pairs.shift[block]) * pairs.scale[block]
-        excess = (pairs.strength[block] * profile(pairs.damping[block], distance)).clamp(min=1.0)
+        distance = (offset.to(self._dtype) - pairs.shift) * pairs.scale
+        excess = (pairs.strength * profile(pairs.damping, distance)).clamp(min=1.0)
         inverse = 1.0 / excess
         fade = 1.0 - inverse * inverse
-        value = excess * fade * fade * pairs.threshold[block]
+        value = excess * fade * fade * pairs.threshold
         # Pixels beyond either end are counted at the ends, which are margin.
-        pixel = (pairs.pixel[block] + offset).clamp(0, self._pixels.count - 1)
-        flat.index_add_(0, (pairs.row[block] * self._pixels.count + pixel).flatten(), value.flatten())
+        pixel = (pairs.pixel + offset).clamp(0, self._pixels.count - 1)
+        flat.index_add_(0, (pairs.row * self._pixels.count + pixel).flatten(), value.flatten())
 
     def _pairs(self, atmosphere: Atmosphere, background: Tensor) -> _Pairs:
-        temperature = atmosphere.temperature
         threshold = self._threshold * (1.0 + _SHALLOW / 10.0**atmosphere.log_tau)
-        speed = torch.sqrt(2.0 * BOLTZMANN * temperature[..., None] / self._mass + atmosphere.microturbulence**2)
-        strength = self._strength(atmosphere, speed, threshold) / background
+        speed = torch.sqrt(
+            2.0 * BOLTZMANN * atmosphere.temperature[..., None] / self._mass + atmosphere.microturbulence**2
+        )
+        strength = self._strength(atmosphere, background, speed, threshold)
         visible = (strength > 1.0) & (atmosphere.log_tau <= _DEEPEST)[:, None]
         index = torch.nonzero(visible.flatten())[:, 0]
         n_lines, n_depths = strength.shape[-1], strength.shape[-2]
         row, line = index // n_lines, index % n_lines
 
-        strength = strength.flatten()[index]
-        pair_speed = speed.to(self._dtype).flatten()[row * speed.shape[-1] + self._species[line]]
-        densities = torch.stack([atmosphere.n_h1, atmosphere.n_he1, atmosphere.n_h2], dim=-1)
-        perturbers = densities @ self._perturbers
-        ln_temperature = torch.log(temperature / WIDTH_TEMPERATURE).to(self._dtype).flatten()[row]
-        ln_perturbers = torch.log(perturbers).to(self._dtype).flatten()[row]
-        van_der_waals = torch.exp(self._ln_width[line] + self._exponent[line] * ln_temperature + ln_perturbers)
+        strength = strength.flatten().index_select(0, index)
+        species = self._species[line]
+        pair_speed = speed.to(self._dtype).flatten().index_select(0, row * speed.shape[-1] + species)
+        van_der_waals = self._van_der_waals(atmosphere, row, line)
         damping = (self._radiative[line] + van_der_waals) * self._damping_factor[line] / pair_speed
         scale = self._scale_factor[line] / pair_speed
         # Half the threshold each for a bound on the Doppler core and one on the damping wing of the Voigt function.
@@ -173,11 +161,19 @@ class LineOpacity:
             half_window=torch.sqrt(reach) / scale + 0.5,
         )
 
-    def _strength(self, atmosphere: Atmosphere, speed: Tensor, threshold: Tensor) -> Tensor:
-        """Opacity (B, D, L) at the line centres for a profile of 1, over reference opacity and threshold."""
+    def _van_der_waals(self, atmosphere: Atmosphere, row: Tensor, line: Tensor) -> Tensor:
+        """Full widths (N,) [rad/s] of pairs."""
+        densities = torch.stack([atmosphere.n_h1, atmosphere.n_he1, atmosphere.n_h2], dim=-1)
+        ln_perturbers = torch.log(densities @ self._perturbers).to(self._dtype).flatten()
+        ln_temperature = torch.log(atmosphere.temperature / WIDTH_TEMPERATURE).to(self._dtype).flatten()
+        return torch.exp(self._ln_width[line] + self._exponent[line] * ln_temperature[row] + ln_perturbers[row])
+
+    def _strength(self, atmosphere: Atmosphere, background: Tensor, speed: Tensor, threshold: Tensor) -> Tensor:
+        """Opacity (B, D, L) at the line centres for a profile of 1, over background and threshold."""
         ln_density = torch.log(atmosphere.number_over_partition(self._names) / speed)
         ln_density = ln_density - torch.log(atmosphere.reference_opacity * threshold)[..., None]
         inverse_temperature = (1.0 / atmosphere.temperature).to(self._dtype)[..., None]
-        exponent = ln_density.to(self._dtype)[..., self._species] + self._ln_strength
+        by_line = ln_density.to(self._dtype).flatten(0, 1).index_select(1, self._species)
+        exponent = by_line.unflatten(0, background.shape[:2]) + self._ln_strength
         exponent = exponent - self._energy * inverse_temperature
-        return torch.exp(exponent) * -torch.expm1(-self._inverse_wave * inverse_temperature)
+        return torch.exp(exponent) * -torch.expm1(-self._inverse_wave * inverse_temperature) / background

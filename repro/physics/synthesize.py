@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from repro.errors import ParameterError
-from repro.physics.atmosphere import Atmosphere, model_atmosphere
+from repro.physics.atmosphere import model_atmosphere
 from repro.physics.background import Background, Interpolation, relative_continuum, smooth_nodes
 from repro.physics.line_opacity import THRESHOLD, LineOpacity, Pixels
 from repro.physics.lines import line_list
@@ -62,10 +62,11 @@ class Synthesizer:
         self._background = Background(wave, precision)
         self._to_pixels = Interpolation(self._background.nodes, wave, precision)
         self._to_lines = Interpolation(self._background.nodes, self._lines.wave.clamp(wave[0], wave[-1]), precision)
-        self._smooth = smooth_nodes(float(wave[0]), float(wave[-1])).to(self._device)
-        self._to_continuum = Interpolation(self._smooth, wave, torch.float64)
+        smooth = smooth_nodes(float(wave[0]), float(wave[-1])).to(self._device)
+        self._to_continuum = Interpolation(smooth, wave, torch.float64)
         blue = torch.arange(BLUE_END, low + 0.5 * _BLUE_STEP, _BLUE_STEP, dtype=torch.float64)
         self._wave_blue = blue.to(self._device)
+        self._continuum_wave = torch.cat([self._wave_blue, smooth])
 
     def __call__(self, labels: Tensor) -> Spectrum:
         """Spectra for labels (B, 5) in the order of LABELS.
@@ -81,17 +82,11 @@ class Synthesizer:
     def _spectra(self, labels: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Flux, continuum and blue continuum of a few stars."""
         atmosphere = model_atmosphere(labels, self._microturbulence)
-        flux = self._flux(atmosphere).to(torch.float64)
-        continuum = self._to_continuum(self._continuum(atmosphere, self._smooth))
-        return flux[:, 1:-1], continuum[:, 1:-1], self._continuum(atmosphere, self._wave_blue)
-
-    def _flux(self, atmosphere: Atmosphere) -> Tensor:
         background = self._background.opacity(atmosphere)
         opacity = self._to_pixels(background)
         self._lines.add(opacity, atmosphere, self._to_lines(background))
-        return emergent_flux(opacity, atmosphere.log_tau, atmosphere.temperature, self._wave)
-
-    @staticmethod
-    def _continuum(atmosphere: Atmosphere, wave: Tensor) -> Tensor:
-        ratio = relative_continuum(atmosphere, wave)
-        return emergent_flux(ratio, atmosphere.log_tau, atmosphere.temperature, wave)
+        flux = emergent_flux(opacity, atmosphere.log_tau, atmosphere.temperature, self._wave).to(torch.float64)
+        ratio = relative_continuum(atmosphere, self._continuum_wave)
+        coarse = emergent_flux(ratio, atmosphere.log_tau, atmosphere.temperature, self._continuum_wave)
+        blue, smooth = coarse.tensor_split([len(self._wave_blue)], dim=-1)
+        return flux[:, 1:-1], self._to_continuum(smooth)[:, 1:-1], blue

@@ -8,15 +8,14 @@ from torch import Tensor
 from repro.physics.constants import PLANCK, SECOND_RADIATION, SPEED_OF_LIGHT
 from repro.physics.polynomial import horner
 
-_EULER: Final = 0.5772156649015329
 _SERIES_LIMIT: Final = 1.0
+_TINY: Final = 1e-30
 
-# (1/3 - E4(x)) / x = 1/2 - x/2 + x^2 (11/36 - gamma/6 - ln(x)/6) + sum of (-1)^m x^(m-1) / ((m-3) m!), m = 4 ... 12
-_SERIES: Final = (0.5, -0.5, 11.0 / 36.0 - _EULER / 6.0, 1 / 24, -1 / 240, 1 / 2160, -1 / 20160, 1 / 201600) + (
-    -1 / 2177280,
-    1 / 25401600,
-    -1 / 319334400,
-    1 / 4311014400,
+# (1/3 - E4(x)) / x + x^2 ln(x) / 6: polynomial in x, interpolating at Chebyshev points of 0 <= x <= 1, error 4e-10.
+_SERIES: Final = (0.5000000004309247, -0.500000042531806, 0.20935363175185162, 0.04166248908732044) + (
+    -0.004154487834797376,
+    0.0004444892746966254,
+    -3.523858114788103e-05,
 )
 
 # x exp(x) E4(x) -> 1: ratio of polynomials in x, least squares on 1 <= x <= 120, relative error 5e-9.
@@ -28,21 +27,14 @@ _TAIL_DENOMINATOR: Final = (211.88767175275825, 594.1599651159923, 498.914038381
 )
 
 
-def planck(temperature: Tensor, wave: Tensor) -> Tensor:
-    """B_lambda [erg s^-1 cm^-2 A^-1 sr^-1] at temperatures [K] and wavelengths [A], broadcast against each other."""
-    scale = 2.0e32 * PLANCK * SPEED_OF_LIGHT**2 / wave**5
-    return scale / torch.expm1(SECOND_RADIATION / wave / temperature)
-
-
 def missing_e4(x: Tensor) -> Tensor:
     """1/3 - E4(x) for x >= 0, with E4 the exponential integral.
 
     The form is accurate relative to itself as x -> 0, where the flux needs differences of it. Relative error 2e-9 in
     float64 and 3e-7 in float32.
     """
-    small = x.clamp(max=_SERIES_LIMIT)
-    log_term = small * small * torch.log(small.clamp(min=1e-30)) * (1.0 / 6.0)
-    series = small * (horner(_SERIES, small) - log_term)
+    small = x.clamp(_TINY, _SERIES_LIMIT)
+    series = small * torch.addcmul(horner(_SERIES, small), small * small, torch.log(small), value=-1.0 / 6.0)
     large = x.clamp(min=_SERIES_LIMIT)
     tail = 1.0 / 3.0 - torch.exp(-large) * horner(_TAIL_NUMERATOR, large) / horner(_TAIL_DENOMINATOR, large)
     return torch.where(x < _SERIES_LIMIT, series, tail)
@@ -57,16 +49,18 @@ def emergent_flux(ratio: Tensor, log_tau: Tensor, temperature: Tensor, wave: Ten
     F = 2 pi [B_0 / 2 + sum_i b_i (E4(tau_i) - E4(tau_(i+1))) + b_last E4(tau_last)], b_i the slope of B in layer i.
     """
     thickness = torch.diff(10.0**log_tau).tolist()
-    wave = wave.to(ratio.dtype)
-    temperature = temperature.to(ratio.dtype)
+    # Planck's function is scale / (exp(exponent / T) - 1).
+    scale = (2.0e32 * PLANCK * SPEED_OF_LIGHT**2 / wave**5).to(ratio.dtype)
+    exponent = (SECOND_RADIATION / wave).to(ratio.dtype)
+    inverse_temperature = (1.0 / temperature).to(ratio.dtype)[..., None].unbind(dim=1)
     ratios = ratio.unbind(dim=1)
-    source = planck(temperature[:, :1], wave)
+    source = scale / torch.expm1(exponent * inverse_temperature[0])
     flux = 0.5 * source
     slope = missing = tau = torch.zeros_like(source)
     for depth, step in enumerate(thickness):
         layer = (0.5 * step) * (ratios[depth] + ratios[depth + 1])
         tau = tau + layer
-        next_source = planck(temperature[:, depth + 1, None], wave)
+        next_source = scale / torch.expm1(exponent * inverse_temperature[depth + 1])
         next_missing = missing_e4(tau)
         slope = (next_source - source) / layer
         flux = torch.addcmul(flux, slope, next_missing - missing)
