@@ -27,7 +27,11 @@ def create(path: str | Path, expected_bytes: int = 0) -> Iterator[h5py.File]:
     Raises:
         DataError: the disk is full (also where HDF5 reports it as RuntimeError when it closes the file).
     """
-    _require_space(Path(path), expected_bytes)
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    for leftover in path.parent.glob(f".{path.name}.*.tmp"):  # of a process that was killed
+        leftover.unlink()
+    _require_space(path, expected_bytes)
     with atomic_path(path) as temporary:
         try:
             # without a chunk cache every failed write surfaces at once; with one, HDF5 2.0 crashes at exit instead
@@ -110,7 +114,6 @@ def _fits(shape: tuple[int, ...], expected: tuple[int | None, ...]) -> bool:
 
 
 def _require_space(path: Path, expected_bytes: int) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
     free = shutil.disk_usage(path.parent).free
     if free < expected_bytes:
         raise DataError(
