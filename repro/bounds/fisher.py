@@ -20,6 +20,7 @@ class Marginal:
     """Bounds on one label when the others are unknown too; arrays share the leading shape of the information.
 
     crlb: marginal Cramer-Rao bound [label unit^2]; nan where not identifiable.
+    crlb_inverse: the same as an element of the inverse of the unscaled matrix, a second route; nan where rank < k.
     conditional: bound with the other labels known, 1 / I_gg [label unit^2]; nan where I_gg is 0.
     schur: conditional / crlb, the share of the label's own information that survives the other labels (0 ... 1).
     condition_raw: condition number of the information in label units (depends on the units; kept because it is quoted).
@@ -30,6 +31,7 @@ class Marginal:
     """
 
     crlb: NDArray[np.float64]
+    crlb_inverse: NDArray[np.float64]
     conditional: NDArray[np.float64]
     schur: NDArray[np.float64]
     condition_raw: NDArray[np.float64]
@@ -78,6 +80,7 @@ def marginal(information: NDArray[np.float64], target: int) -> Marginal:
     full_rank = rank == size
     return Marginal(
         crlb=conditional / schur,
+        crlb_inverse=_inverse_element(information, full_rank, target),
         conditional=conditional,
         schur=schur,
         condition_raw=_condition(information, full_rank),
@@ -105,6 +108,14 @@ def _condition(matrix: NDArray[np.float64], full_rank: NDArray[np.bool_]) -> NDA
     smallest = values[..., 0]
     usable = full_rank & (smallest > 0)
     return np.divide(values[..., -1], smallest, out=np.full(smallest.shape, np.inf), where=usable)
+
+
+def _inverse_element(
+    information: NDArray[np.float64], full_rank: NDArray[np.bool_], target: int
+) -> NDArray[np.float64]:
+    result = np.full(full_rank.shape, np.nan)
+    result[full_rank] = np.linalg.inv(information[full_rank])[..., target, target]
+    return result
 
 
 def _correlations(scaled: NDArray[np.float64], full_rank: NDArray[np.bool_], target: int) -> NDArray[np.float64]:

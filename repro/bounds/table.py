@@ -33,6 +33,7 @@ class CeilingTable:
     labels: NDArray[np.float64]  # (N, 5)
     interior: NDArray[np.bool_]  # (N,) a neighbour on both sides along every free axis
     crlb: NDArray[np.float64]  # (M, N) marginal bound, first-order edges (the paper's reading); nan: not identifiable
+    crlb_inverse: NDArray[np.float64]  # (M, N) second route: element of the full inverse in label units
     crlb_second_order: NDArray[np.float64]  # (M, N) same with second-order edges
     crlb_richardson: NDArray[np.float64]  # (M, N) same with five-point derivatives: the effect of the lattice step
     conditional: NDArray[np.float64]  # (M, N)

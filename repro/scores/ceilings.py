@@ -21,8 +21,15 @@ PAPER_VARIANCE: Final = 5.0 / 3.0
 
 Array = NDArray[np.float64]
 
-# the values also given for nodes with neighbours on all sides, where no one-sided difference enters
-_INTERIOR: Final = ("r2max_median", "sigma_median", "crlb_median", "r2_aggregate", "crlb_lattice_step_change_median")
+# parts of the label space that statements are made about: name -> label, lowest, highest
+_REGIONS: Final = {
+    "cool": ("T_eff", -np.inf, 4250.0),
+    "hot": ("T_eff", 5500.0, np.inf),
+    "giant": ("log_g", -np.inf, 2.0),
+    "dwarf": ("log_g", 4.5, np.inf),
+    "metal_poor": ("M_H", -np.inf, -1.5),
+    "metal_rich": ("M_H", -0.25, np.inf),
+}
 
 _STATISTICS: Final[dict[str, Callable[[Array], float]]] = {"mean": np.mean, "std": np.std, "min": np.min, "max": np.max}
 
@@ -30,22 +37,24 @@ _STATISTICS: Final[dict[str, Callable[[Array], float]]] = {"mean": np.mean, "std
 def summarise(table: CeilingTable) -> dict[str, float]:
     """All evidence values of a table: address -> value, e.g. "3D/21.5/r2max_median".
 
-    The first part of an address is the number of free labels. Statistics run over identifiable nodes with equal
+    The first part of an address is the number of free labels; after it may stand a part of the nodes: "interior", a
+    region such as "metal_poor", or one gravity such as "log_g=3.5". Statistics run over identifiable nodes with equal
     weights, except those named after the label law. Bounds come from first-order edges except where the name says
     otherwise. What has no finite value (an SNR outside the magnitudes, an ill-posed condition number) has no address.
     """
     prefix = f"{len(table.free)}D"
-    everywhere = np.ones(len(table.labels), dtype=bool)
-    rows = [_magnitude(table, m, everywhere) for m in range(len(table.magnitudes))]
+    rows = [_magnitude(table, m) for m in range(len(table.magnitudes))]
     values = {
         f"{prefix}/n_nodes": float(len(table.labels)),
         f"{prefix}/n_not_identifiable": float((~table.identifiable).any(axis=0).sum()),
         f"{prefix}/n_interior": float(table.interior.sum()),
+        "checks/schur_against_inverse": _largest(np.abs(table.crlb_inverse / table.crlb - 1.0)),
     }
     for m, magnitude in enumerate(table.magnitudes):
-        inside = _magnitude(table, m, table.interior)
         values |= {f"{prefix}/{magnitude:g}/{name}": value for name, value in rows[m].items()}
-        values |= {f"{prefix}/interior/{magnitude:g}/{name}": inside[name] for name in _INTERIOR if name in inside}
+        for part, nodes in _parts(table).items():
+            inside = _part(table, m, nodes)
+            values |= {f"{prefix}/{part}/{magnitude:g}/{name}": value for name, value in inside.items()}
     values |= {f"{prefix}/{name}": value for name, value in _across_magnitudes(table, rows).items()}
     return {address: value for address, value in values.items() if np.isfinite(value)}
 
@@ -108,8 +117,32 @@ def law_variance(table: CeilingTable) -> float:
     return float((1.0 - continuous) * snapped + continuous * uniform)
 
 
-def _magnitude(table: CeilingTable, m: int, population: NDArray[np.bool_]) -> dict[str, float]:
-    use = population & table.identifiable[m]
+def _parts(table: CeilingTable) -> dict[str, NDArray[np.bool_]]:
+    """Nodes (N,) of each part that `summarise` gives values for."""
+    parts = {"interior": table.interior}
+    for name, (label, low, high) in _REGIONS.items():
+        parts[name] = (table.label(label) >= low) & (table.label(label) <= high)
+    gravity = table.label("log_g")
+    return parts | {f"log_g={node:g}": gravity == node for node in np.unique(gravity)}
+
+
+def _part(table: CeilingTable, m: int, nodes: NDArray[np.bool_]) -> dict[str, float]:
+    use = nodes & table.identifiable[m]
+    if not use.any():
+        return {}
+    crlb = table.crlb[m, use]
+    return {
+        "r2max_median": float(np.median(r2max(crlb))),
+        "sigma_median": float(np.median(np.sqrt(crlb))),
+        "crlb_median": float(np.median(crlb)),
+        "schur_median": float(np.median(table.schur[m, use])),
+        "r2_aggregate": aggregate(crlb, PAPER_VARIANCE),
+        "crlb_lattice_step_change_median": _median(np.abs(table.crlb_richardson[m, use] / crlb - 1.0)),
+    }
+
+
+def _magnitude(table: CeilingTable, m: int) -> dict[str, float]:
+    use = table.identifiable[m]
     if not use.any():
         return {}
     crlb, law, law_v = table.crlb[m, use], law_weights(table)[use], law_variance(table)
@@ -149,6 +182,11 @@ def _robust(name: str, values: Array, *extra: str) -> dict[str, float]:
     """The same of the finite values; nothing if there are none."""
     finite = values[np.isfinite(values)]
     return {key: float(value) for key, value in _spread(name, finite, *extra).items()} if finite.size else {}
+
+
+def _largest(values: Array) -> float:
+    finite = values[np.isfinite(values)]
+    return float(finite.max()) if finite.size else float("nan")
 
 
 def _median(values: Array) -> float:

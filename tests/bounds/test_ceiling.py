@@ -103,6 +103,10 @@ def test_a_finer_lattice_approaches_the_exact_bound(make_grid, spectrum_function
     assert abs(coarse_richardson - exact) < 0.25 * abs(coarse - exact)
 
 
+def test_schur_complement_and_full_inverse_agree_everywhere(table):
+    np.testing.assert_allclose(table.crlb_inverse, table.crlb, rtol=1e-8)
+
+
 def test_block_size_and_order_of_magnitudes_do_not_matter(grid, noise, table):
     other = lattice_ceiling(grid, MAGNITUDES[::-1], noise, CONDITIONS, block=7)
     np.testing.assert_allclose(other.crlb[::-1], table.crlb, rtol=1e-10)

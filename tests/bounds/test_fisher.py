@@ -40,6 +40,7 @@ def test_marginal_equals_the_full_inverse(problem):
     for target in range(4):
         bound = marginal(information, target)
         np.testing.assert_allclose(bound.crlb, inverse[:, target, target], rtol=1e-8)
+        np.testing.assert_array_equal(bound.crlb_inverse, inverse[:, target, target])
         np.testing.assert_allclose(bound.conditional, 1.0 / information[:, target, target], rtol=1e-12)
         np.testing.assert_allclose(bound.schur, bound.conditional / bound.crlb, rtol=1e-12)
         spread = np.sqrt(np.einsum("nii->ni", inverse))

@@ -30,6 +30,7 @@ def table():
         labels=lattice.labels,
         interior=np.ones(lattice.size, dtype=bool),
         crlb=crlb,
+        crlb_inverse=crlb,
         crlb_second_order=crlb * edge,
         crlb_richardson=crlb,
         conditional=crlb * schur,

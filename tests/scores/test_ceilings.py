@@ -20,6 +20,7 @@ def make_table(crlb, lattice, magnitudes=(21.5,), **others):
     m, n = crlb.shape
     k = len(lattice.free)
     arrays = {
+        "crlb_inverse": crlb,
         "crlb_second_order": crlb,
         "crlb_richardson": crlb,
         "conditional": 0.7 * crlb,
@@ -51,7 +52,7 @@ def published_bounds():
 def test_published_histogram_returns_the_published_numbers():
     assert sum(HISTOGRAM) == 1260
     values = summarise(make_table(published_bounds(), paper_3d()))
-    of = {address.split("/")[-1]: value for address, value in values.items()}
+    of = {address.removeprefix("3D/21.5/"): value for address, value in values.items()}
     assert of["r2max_mean"] == pytest.approx(0.7369, abs=2e-4)
     assert of["r2max_std"] == pytest.approx(0.3168, abs=3e-4)
     assert of["r2max_median"] == pytest.approx(0.8914, abs=1e-3)
@@ -156,6 +157,34 @@ def test_interior_values_leave_the_edges_out():
     assert values["3D/interior/21.5/crlb_median"] == pytest.approx(0.1)
     assert values["3D/21.5/crlb_median"] == pytest.approx(0.9)
     assert values["3D/n_interior"] == 420
+
+
+def test_regions_hold_the_nodes_their_names_say():
+    lattice = paper_3d()
+    temperature, gravity, metals = lattice.labels[:, :3].T
+    regions = {
+        "cool": temperature <= 4250,
+        "hot": temperature >= 5500,
+        "giant": gravity <= 2.0,
+        "dwarf": gravity > 4.0,
+        "metal_poor": metals <= -1.5,
+        "metal_rich": metals >= -0.25,
+        "log_g=3.5": gravity == 3.5,
+    }
+    for name, nodes in regions.items():
+        values = summarise(make_table(np.where(nodes, 0.09, 0.64), lattice, schur=np.where(nodes, 0.2, 0.9)[None]))
+        assert values[f"3D/{name}/21.5/sigma_median"] == pytest.approx(0.3)
+        assert values[f"3D/{name}/21.5/r2_aggregate"] == pytest.approx(1.0 - 0.09 * 0.6)
+        assert values[f"3D/{name}/21.5/schur_median"] == pytest.approx(0.2)
+
+
+def test_disagreement_of_the_two_routes_to_the_bound_shows():
+    crlb = np.full(1260, 0.2)
+    off = crlb[None].copy()
+    off[0, 77] *= 1.0 + 3e-5
+    assert summarise(make_table(crlb, paper_3d()))["checks/schur_against_inverse"] == 0.0
+    wrong = summarise(make_table(crlb, paper_3d(), crlb_inverse=off))
+    assert wrong["checks/schur_against_inverse"] == pytest.approx(3e-5)
 
 
 def test_ill_posed_numbers_have_no_address():
