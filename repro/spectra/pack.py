@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from repro.errors import PackError
+from repro.instrument.pixels import N_PIXELS
 from repro.labels import LABELS
 from repro.sources.protocol import Observe, Source
 from repro.spectra import hdf5
@@ -42,24 +43,18 @@ def write_pack(grid: NodeGrid, path: str | Path, tolerance: float = TOLERANCE) -
         PackError: the pack would exceed `MAX_BYTES`.
         DataError: the disk is full.
     """
-    target = Path(path)
-    candidate = target.with_name(f".{target.name}.new")
-    try:
-        with hdf5.create(candidate) as file:
-            write_header(file, grid)
-            hdf5.write_array(file, "zero_point", grid.zero_point)
-            file.attrs["tolerance"] = tolerance
-            _fold(file, np.log(grid.flux.astype(np.float64)), tolerance)
-        error = float(np.abs(read_pack(candidate).flux / grid.flux.astype(np.float64) - 1.0).max())
-        size = candidate.stat().st_size
+    with hdf5.create(path) as file:
+        write_header(file, grid)
+        hdf5.write_array(file, "zero_point", grid.zero_point)
+        file.attrs["tolerance"] = tolerance
+        _fold(file, np.log(grid.flux.astype(np.float64)), tolerance)
+        error = float(np.abs(_flux(file) / grid.flux.astype(np.float64) - 1.0).max())
+        size = file.id.get_filesize()
         if error > tolerance or size > MAX_BYTES:
             raise PackError(
-                f"{target}: not written; {size / 1e6:.1f} MB with an error of {error:.1e}, "
+                f"{path}: not written; {size / 1e6:.1f} MB with an error of {error:.1e}, "
                 f"allowed are {MAX_BYTES / 1e6:.0f} MB and {tolerance:.1e}"
             )
-        candidate.replace(target)
-    finally:
-        candidate.unlink(missing_ok=True)
     return error
 
 
@@ -70,7 +65,7 @@ def read_pack(path: str | Path) -> NodeGrid:
         DataError: the file is absent, cut short or damaged, or breaks a rule of `NodeGrid.read`.
     """
     with hdf5.open_file(path, "a node pack") as file:
-        return read_grid(file, lambda: np.exp(_unfold(file)).astype(np.float32))
+        return read_grid(file, lambda: _flux(file))
 
 
 def check_pack(path: str | Path, source: Source, instrument: Observe, sample: int = 4, seed: int = 0) -> float:
@@ -143,8 +138,17 @@ def _fold(file: h5py.File, log_flux: NDArray[np.float64], tolerance: float) -> N
     _write_integers(file, "residual", residual, chunk_rows=_CHUNK_ROWS)
 
 
+def _flux(file: h5py.File) -> NDArray[np.float32]:
+    return np.exp(_unfold(file)).astype(np.float32)
+
+
 def _unfold(file: h5py.File) -> NDArray[np.float64]:
     """ln(flux), (N, 4096)."""
+    rank = len(hdf5.require_dataset(file, "basis_step", (None,)))
+    n_nodes = len(file["zero_point"])
+    shapes = {"mean": (N_PIXELS,), "coefficients": (rank, n_nodes), "basis": (rank, N_PIXELS)}
+    for name, shape in (shapes | {"residual": (n_nodes, N_PIXELS)}).items():
+        hdf5.require_dataset(file, name, shape)
     log_flux = _product(
         _read_integers(file, "coefficients"),
         _read_integers(file, "basis"),

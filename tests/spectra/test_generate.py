@@ -223,6 +223,55 @@ def test_a_set_larger_than_the_free_disk_is_refused_before_it_is_begun(grid, noi
     assert not list(tmp_path.iterdir())
 
 
+REALLY_FULL = """
+import sys
+sys.path.insert(0, {here!r})
+from collections import namedtuple
+from pathlib import Path
+from repro.errors import DataError
+from repro.instrument.noise import NoiseModel
+from repro.spectra import hdf5
+from repro.spectra.generate import SetRecipe, generate_set
+from repro.spectra.nodes import NodeGrid
+
+hdf5.shutil.disk_usage = lambda _: namedtuple("usage", "free")(10**12)  # another program takes the room meanwhile
+grid = NodeGrid.read({grid!r})
+for name, write in {{
+    "nodes.h5": grid.write,
+    "train.h5": lambda path: generate_set(grid, SetRecipe("paper", 100, "train", 42), NoiseModel("paper"), path),
+}}.items():
+    try:
+        write(Path({disk!r}) / name)
+    except DataError as error:
+        print(error)
+print([entry.name for entry in Path({disk!r}).iterdir()])
+"""
+
+
+@pytest.mark.slow
+def test_a_disk_that_really_fills_up_is_survived(grid, tmp_path):
+    """HDF5 2.0 with its chunk cache crashes at exit here, long after the error was caught."""
+    grid.write(tmp_path / "nodes.h5")
+    disk = tmp_path / "disk"
+    disk.mkdir()
+    unshare = ["unshare", "--user", "--map-root-user", "--mount", "sh", "-c"]
+    mount = f"mount -t tmpfs -o size=500k tmpfs {disk}"
+    try:
+        if subprocess.run([*unshare, mount], capture_output=True, check=False).returncode:
+            pytest.skip("this machine lets no user mount a small disk")
+    except FileNotFoundError:
+        pytest.skip("no unshare on this machine")
+    script = tmp_path / "fill.py"
+    script.write_text(REALLY_FULL.format(here=str(HERE), grid=str(tmp_path / "nodes.h5"), disk=str(disk)))
+    answer = subprocess.run(
+        [*unshare, f"{mount} && exec {sys.executable} {script}"], capture_output=True, text=True, check=False
+    )
+    assert answer.returncode == 0, answer
+    lines = answer.stdout.splitlines()
+    assert [line.partition(": ")[0] for line in lines[:2]] == [str(disk / "nodes.h5"), str(disk / "train.h5")]
+    assert all("the disk is full" in line for line in lines[:2]) and lines[2] == "[]"
+
+
 KILLED = """
 import sys, time
 sys.path.insert(0, {here!r})

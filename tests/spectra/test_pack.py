@@ -124,3 +124,16 @@ def test_a_pack_cut_in_the_middle_is_named(path):
     path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
     with pytest.raises(DataError, match=r"pack.h5: cannot be read as a node pack; the file is cut short"):
         read_pack(path)
+
+
+@pytest.mark.parametrize("name", ["basis", "coefficients", "residual", "mean", "basis_step"])
+def test_a_missing_or_misshapen_part_is_named(path, name):
+    with h5py.File(path, "r+") as file:
+        values = file[name][:-1]
+        del file[name]
+    with pytest.raises(DataError, match=f"pack.h5: dataset {name} is missing"):
+        read_pack(path)
+    with h5py.File(path, "r+") as file:
+        file[name] = values
+    with pytest.raises(DataError, match=r"pack.h5: dataset \w+ has shape"):
+        read_pack(path)
