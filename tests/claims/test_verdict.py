@@ -108,6 +108,16 @@ def test_one_run_of_a_seeded_experiment(project: Project, value: float, word: st
     assert verdict.half_width == pytest.approx(stats.t.ppf(0.95, 2) * 0.01)
 
 
+def test_one_run_cannot_reproduce_however_small_the_spread_nearby(project: Project) -> None:
+    values = {"3D/a": [0.5], "3D/b": [0.9], "other/a": [0.3, 0.30001, 0.29999], "other/b": [0.3, 0.30001, 0.29999]}
+    verdict = project.judge(claim(), values)
+    assert verdict.word == "INCONCLUSIVE"
+    assert "1 more seed (2 runs in all) would decide" in verdict.reason
+    assert project.judge(ordering(evidence=["3D/a", "3D/b"]), values).word == "INCONCLUSIVE"
+    bound = claim(kind="bound", bound={"at_least": 0.1}, reading=None, tolerance=None)
+    assert project.judge(bound, values).word == "INCONCLUSIVE"
+
+
 def test_one_run_without_any_spread_nearby(project: Project) -> None:
     verdict = project.judge(claim(), {"3D/a": [0.9]})
     assert verdict.word == "INCONCLUSIVE"
