@@ -16,7 +16,7 @@ import torch
 from torch import Tensor
 
 from repro.instrument import calibration
-from repro.instrument.noise import Conditions, NoiseModel, normalise, snr_column
+from repro.instrument.noise import TABLE_EPOCH, Conditions, NoiseModel, normalise, snr_column
 from repro.instrument.observe import Instrument
 from repro.instrument.photometry import AB_ZERO, SPEED_OF_LIGHT
 from repro.instrument.pixels import STEP, pixel_centres
@@ -120,7 +120,7 @@ def print_speed() -> None:
 
     flux, columns = _flat_ab()[1].expand(BLOCK, -1).contiguous(), _draw_conditions(rng, BLOCK)
     conditions = Conditions(**{key: torch.from_numpy(values) for key, values in columns.items()})
-    model, zero = NoiseModel("paper"), torch.zeros(BLOCK, dtype=torch.float64)
+    model, zero = NoiseModel("paper", throughput=TABLE_EPOCH), torch.zeros(BLOCK, dtype=torch.float64)
     _compare(
         "errors",
         (lambda: model(flux, zero, conditions), BLOCK),

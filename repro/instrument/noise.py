@@ -24,6 +24,7 @@ from repro.instrument import calibration
 from repro.instrument.photometry import AB_ZERO, SPEED_OF_LIGHT
 from repro.instrument.pixels import N_PIXELS, pixel_centres
 
+TABLE_EPOCH: Final = "20240714"  # of the throughput in the signal and sky tables
 TABLE_EXPOSURE: Final = 900.0  # [s] of the signal and sky tables
 TABLE_MAGNITUDE: Final = 18.0  # [AB] of the signal tables
 TABLE_SEEING: Final = 0.80  # [arcsec] of the signal tables; the aperture loss that `paper` keeps
@@ -59,10 +60,12 @@ class NoiseModel:
             `physical` lets the seeing act through the fraction of the light that enters the fibre.
         exposures: number of exposures N.
         exposure_time: length t of each [s].
+        throughput: date of the instrument's throughput, one of the seven in tables/pfs_mr.json. The default is the one
+            under which stars show the published signal-to-noise ratios (tables/README.md).
         device: where fluxes lie.
 
     Raises:
-        ParameterError: unknown mode, or not at least one exposure of positive length.
+        ParameterError: unknown mode or throughput, or not at least one exposure of positive length.
     """
 
     def __init__(
@@ -71,6 +74,7 @@ class NoiseModel:
         *,
         exposures: int = 12,
         exposure_time: float = 900.0,
+        throughput: str = "20231001",
         device: str | torch.device = "cpu",
     ) -> None:
         if mode not in ("paper", "physical"):
@@ -91,7 +95,7 @@ class NoiseModel:
         }
         zenith, field = (torch.tensor(nodes[name], device=device) for name in ("zenith_deg", "field_deg"))
         secant, airmass = _secant(zenith), _sky_airmass(zenith)
-        total = exposures * exposure_time / TABLE_EXPOSURE
+        total = exposures * exposure_time / TABLE_EXPOSURE * _throughput(throughput)
         sky = total * calibration.array("sky")
         self._log_sensitivity = _Grid(secant, field, np.log(total * _per_flux(calibration.array("signal_ab18"))))
         self._sky = _Grid(airmass, field, sky)
@@ -183,6 +187,16 @@ def _bracket(nodes: Tensor, values: Tensor) -> tuple[Tensor, Tensor]:
     """Left neighbour among increasing `nodes` and fraction of the way to the next, both (B,)."""
     left = (torch.searchsorted(nodes, values.detach(), right=True) - 1).clamp(0, len(nodes) - 2)
     return left, (values - nodes[left]) / (nodes[left + 1] - nodes[left])
+
+
+def _throughput(epoch: str) -> np.ndarray:
+    """Throughput at the pixels, (4096,), relative to that of the tables; object and sky pass through it alike."""
+    curves = calibration.notes()["throughput"]
+    if epoch not in curves["epochs"]:
+        raise ParameterError(f"noise model: throughput must be one of {', '.join(curves['epochs'])}, not {epoch!r}")
+    wave = 10 * np.array(curves["wavelength_nm"])
+    of, table = (np.interp(pixel_centres(), wave, curves["epochs"][date]) for date in (epoch, TABLE_EPOCH))
+    return of / table
 
 
 def _per_flux(signal_ab18: np.ndarray) -> np.ndarray:

@@ -7,7 +7,7 @@ import torch
 
 from repro.errors import DataError, ParameterError
 from repro.instrument import calibration
-from repro.instrument.noise import Conditions, NoiseModel, normalise, snr_column, snr_median
+from repro.instrument.noise import TABLE_EPOCH, Conditions, NoiseModel, normalise, snr_column, snr_median
 from repro.instrument.photometry import AB_ZERO, SPEED_OF_LIGHT
 from repro.instrument.pixels import pixel_centres
 
@@ -63,7 +63,7 @@ def by_the_book(flux: np.ndarray, zero_point: float, mag: float, zenith: float, 
 
 def test_agrees_with_the_formula_pixel_by_pixel() -> None:
     flux, zero, conditions = stars(2)
-    errors = NoiseModel("paper")(flux, zero, conditions)
+    errors = NoiseModel("paper", throughput=TABLE_EPOCH)(flux, zero, conditions)
     for row in range(2):
         mag, zenith, field = (float(getattr(conditions, name)[row]) for name in ("mag", "zenith_angle", "field_angle"))
         expected = by_the_book(flux[row].numpy(), float(zero[row]), mag, zenith, field)
@@ -73,7 +73,7 @@ def test_agrees_with_the_formula_pixel_by_pixel() -> None:
 def test_variance_is_that_of_simulated_exposures() -> None:
     """Counts of four exposures drawn at random: Poisson photons, Gaussian readout, one sky error common to all four."""
     pixel, exposures, trials = 2500, 4, 200_000
-    model = NoiseModel("paper", exposures=exposures)
+    model = NoiseModel("paper", exposures=exposures, throughput=TABLE_EPOCH)
     conditions = dataclasses.replace(FISHER, mag=21.0)
     sigma = model(flat_ab(), torch.zeros(1), conditions)[0, pixel] / flat_ab()[0, pixel]
     signal = calibration.array("signal_ab18")[1, 2, pixel] * 10 ** (-0.4 * 3)
@@ -91,7 +91,10 @@ def test_constants_are_those_of_the_calculator() -> None:
     """Far fainter than the sky, what remains is sky, floor, stray light, dark and readout: 80.45 e2 of the last two."""
     assert calibration.notes()["variance"]["read_and_dark"] == "5 (0.0001*900 + 16) = 80.45 e2 per exposure"
     conditions = dataclasses.replace(FISHER, mag=60.0)
-    sigma = NoiseModel("paper", exposures=1)(flat_ab(), torch.zeros(1), conditions)[0] / flat_ab()[0]
+    sigma = (
+        NoiseModel("paper", exposures=1, throughput=TABLE_EPOCH)(flat_ab(), torch.zeros(1), conditions)[0]
+        / flat_ab()[0]
+    )
     signal, sky = (calibration.array(name)[1, 2] for name in ("signal_ab18", "sky"))
     variance = (sigma.numpy() * signal * 10 ** (-0.4 * 42)) ** 2
     m3 = np.max([np.r_[sky[1:], 0], sky, np.r_[0, sky[:-1]]], axis=0)
@@ -201,6 +204,8 @@ def test_other_bad_input_is_refused() -> None:
     model = NoiseModel("paper")
     with pytest.raises(ParameterError, match="`paper` or `physical`, not 'papre'"):
         NoiseModel("papre")
+    with pytest.raises(ParameterError, match="one of 20151204, .*, not '2024'"):
+        NoiseModel("paper", throughput="2024")
     for wrong in ({"exposures": 0}, {"exposure_time": -1.0}, {"exposure_time": float("nan")}):
         with pytest.raises(ParameterError, match="cannot be observed"):
             NoiseModel("paper", **wrong)
