@@ -13,7 +13,7 @@ from typing import Final
 import click
 
 from repro.claims.report import summary
-from repro.claims.verdict import FLAG, WORDS, Verdict
+from repro.claims.verdict import DECIDES, FLAG, WORDS, Verdict
 
 _SYMBOLS: Final = dict(zip(WORDS, "✔✘?≠○–", strict=True))
 # blue against orange: told apart by every kind of colour vision
@@ -154,8 +154,8 @@ def _grouped(verdicts: Sequence[Verdict]) -> dict[str, list[str]]:
     """What would decide (or, without that, the reason) -> ids of the claims that share it."""
     groups: dict[str, list[str]] = {}
     for verdict in verdicts:
-        waiting = verdict.word == "NOT RUN" and verdict.source and not verdict.stale and verdict.claim.decided_by
-        key = f"to be decided by {verdict.claim.decided_by}" if waiting else verdict.reason
+        reason, _, decides = verdict.reason.partition(DECIDES)
+        key = f"to be decided by {decides}" if decides else reason
         groups.setdefault(key, []).append(verdict.claim.id)
     return groups
 

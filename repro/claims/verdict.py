@@ -15,6 +15,7 @@ from repro.errors import ClaimError
 WORDS: Final = ("REPRODUCED", "NOT REPRODUCED", "INCONCLUSIVE", "NOT COMPARABLE", "NOT RUN", "NOT TESTABLE")
 JUDGED: Final = WORDS[:3]
 NOTHING_RUN: Final = "nothing was run yet: dvc repro {track}"
+DECIDES: Final = "; to be decided by: "  # stands between a reason and the run that a claim waits for
 FLAG: Final = "SOURCE CONTRADICTS ITSELF"
 _NEEDS_NO_MARGIN: Final = ("ordering", "identity", "bound")  # evidence from another source may decide these
 
@@ -114,8 +115,8 @@ def _judge_values(claim: Claim, evidence: Evidence, values: list[Value]) -> Verd
 
 def _not_run(claim: Claim, reason: str, evidence: Evidence | None = None, *, stale: bool = False) -> Verdict:
     source, scale = (evidence.source, evidence.scale) if evidence else ("", "")
-    if claim.decided_by:
-        reason = f"{reason}; to be decided by: {claim.decided_by}"
+    if claim.decided_by and evidence and not stale:  # otherwise a run comes first
+        reason += DECIDES + claim.decided_by
     return Verdict(claim, "NOT RUN", reason, wording.claimed(claim), source=source, scale=scale, stale=stale)
 
 
