@@ -7,6 +7,7 @@ from typing import Final
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch import Tensor
 
 from repro.physics.synthesize import Spectrum, Synthesizer
 from repro.sources.fingerprint import code_fingerprint
@@ -31,7 +32,7 @@ class LteSource:
         self.microturbulence = microturbulence
         self._synthesizer = Synthesizer(device=device, microturbulence=microturbulence)
 
-    def spectra(self, labels: NDArray[np.float64]) -> Spectrum:
+    def spectra(self, labels: NDArray[np.float64] | Tensor) -> Spectrum:
         """High-resolution spectra at labels (b, 5)."""
         return self._synthesizer(torch.as_tensor(labels, dtype=torch.float64, device=self.device))
 

@@ -5,7 +5,6 @@ from pathlib import Path
 import numpy as np
 
 from repro.errors import PackError
-from repro.files import remove_leftovers
 from repro.instrument.observe import Instrument
 from repro.labels import LABELS
 from repro.params import Params
@@ -30,7 +29,6 @@ def lattice_of(params: Params) -> Lattice:
 def main(run: Run) -> None:
     """Write data/nodes.h5."""
     params = run.params
-    remove_leftovers(NODES.parent)
     lattice = lattice_of(params)
     source = LteSource(device=run.device, microturbulence=params.nodes.microturbulence)
     instrument = Instrument()

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import platform
-import re
 import subprocess
 import sys
 import time
@@ -19,9 +18,10 @@ from typing import Any, Final
 import yaml
 
 from repro.errors import DataError, ParameterError, ReproError
-from repro.files import atomic_path, is_disk_full
+from repro.files import atomic_path, is_disk_full, remove_leftovers
 from repro.params import Params, audited, read_params
 
+PIPELINE: Final = Path("dvc.yaml")
 TIMINGS: Final = Path(".dvc/tmp/repro-timings.json")
 
 
@@ -46,6 +46,8 @@ def run_stage(stage: str, main: Callable[[Run], None]) -> None:
     try:
         params = read_params()
         run = Run(stage, params, time.monotonic())
+        for folder in _output_folders(_declaration(stage)):
+            remove_leftovers(folder)
         with audited(declared_parameters(stage, params.scale), stage):
             main(run)
         _remember_duration(stage, time.monotonic() - run.started)
@@ -57,16 +59,13 @@ def run_stage(stage: str, main: Callable[[Run], None]) -> None:
         sys.exit(_failure(stage, f"the disk is full ({error}). Free some space and run the same command again."))
 
 
-def declared_parameters(stage: str, scale: str, path: str | Path = "dvc.yaml") -> frozenset[str]:
+def declared_parameters(stage: str, scale: str) -> frozenset[str]:
     """The parameter keys that dvc.yaml declares for a stage, with `${scale}` resolved.
 
     Raises:
         ParameterError: dvc.yaml does not define the stage.
     """
-    stages = yaml.safe_load(Path(path).read_text(encoding="utf-8"))["stages"]
-    if stage not in stages:
-        raise ParameterError(f"{path}: there is no stage '{stage}'. The stages are: {', '.join(stages)}")
-    return frozenset(re.sub(r"\$\{scale\}", scale, key) for key in stages[stage].get("params", []))
+    return frozenset(key.replace("${scale}", scale) for key in _declaration(stage).get("params", []))
 
 
 def write_json(path: str | Path, content: Mapping[str, Any]) -> None:
@@ -105,6 +104,19 @@ def write_provenance(run: Run, folder: str | Path) -> None:
         "seconds": _durations(),
     }
     write_json(Path(folder) / "provenance.json", content)
+
+
+def _declaration(stage: str) -> dict[str, Any]:
+    """What dvc.yaml says about a stage."""
+    stages: dict[str, dict[str, Any]] = yaml.safe_load(PIPELINE.read_text(encoding="utf-8"))["stages"]
+    if stage not in stages:
+        raise ParameterError(f"{PIPELINE}: there is no stage '{stage}'. The stages are: {', '.join(stages)}")
+    return stages[stage]
+
+
+def _output_folders(declaration: Mapping[str, Any]) -> set[Path]:
+    outputs = [*declaration.get("outs", []), *declaration.get("metrics", [])]
+    return {Path(out if isinstance(out, str) else next(iter(out))).parent for out in outputs}
 
 
 def _failure(stage: str, message: str) -> int:

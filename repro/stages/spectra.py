@@ -2,7 +2,6 @@
 
 import shutil
 
-from repro.files import remove_leftovers
 from repro.instrument.noise import NoiseModel
 from repro.progress import progress
 from repro.spectra.generate import SetRecipe, generate_set
@@ -17,7 +16,6 @@ def main(run: Run) -> None:
     params = run.params
     grid = NodeGrid.read(NODES)
     noise_model = NoiseModel(params.spectra.noise_model)
-    remove_leftovers(SPECTRA.parent)
     temporary = SPECTRA.with_name(f".{SPECTRA.name}.tmp")
     for split in SPLITS:
         recipe = SetRecipe(

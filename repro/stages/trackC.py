@@ -1,14 +1,12 @@
 """Stage `trackC`: judge every claim of the track by the evidence."""
 
 from repro.claims.report import write_verdicts
-from repro.files import remove_leftovers
 from repro.stages.paths import VERDICTS
 from repro.stages.runner import Run, run_stage
 
 
 def main(run: Run) -> None:
     """Write results/trackC/verdicts.json."""
-    remove_leftovers(VERDICTS.parent)
     write_verdicts("trackC", VERDICTS)
 
 

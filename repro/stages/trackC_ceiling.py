@@ -1,7 +1,6 @@
 """Stage `trackC-ceiling`: Cramer-Rao bounds on log g at every node and magnitude."""
 
 from repro.bounds.ceiling import lattice_ceiling
-from repro.files import remove_leftovers
 from repro.instrument.noise import Conditions, NoiseModel
 from repro.params import Params
 from repro.progress import progress
@@ -22,7 +21,6 @@ def main(run: Run) -> None:
     """Write results/trackC/ceiling.h5."""
     params = run.params
     magnitudes = params.trackC_ceiling.magnitudes
-    remove_leftovers(CEILING.parent)
     with progress("bounds at nodes") as report:
         table = lattice_ceiling(
             NodeGrid.read(NODES),

@@ -3,7 +3,7 @@
 import json
 
 from repro.bounds.table import CeilingTable, DerivativeComparison
-from repro.files import md5, remove_leftovers
+from repro.files import md5
 from repro.scores.ceilings import summarise, summarise_derivatives
 from repro.stages.paths import AUTODIFF, CEILING, EVIDENCE, NODES, TRACK_C, VALIDATION
 from repro.stages.runner import Run, run_stage, write_json, write_provenance
@@ -12,7 +12,6 @@ from repro.stages.runner import Run, run_stage, write_json, write_provenance
 def main(run: Run) -> None:
     """Write results/trackC/evidence.json, and provenance.json beside it."""
     params = run.params
-    remove_leftovers(TRACK_C)
     table = CeilingTable.read(CEILING)
     test_set = json.loads(VALIDATION.read_text(encoding="utf-8"))["test"]
     values = {

@@ -4,7 +4,6 @@ import shutil
 from typing import Final
 
 from repro.bounds.table import CeilingTable
-from repro.files import remove_leftovers
 from repro.plots import crlb_distribution, r2max_vs_snr, schur_ratio, sigma_map, sigma_vs_snr
 from repro.stages.paths import CEILING, FIGURES
 from repro.stages.runner import Run, run_stage
@@ -20,7 +19,6 @@ DRAWINGS: Final = {
 
 def main(run: Run) -> None:
     """Write results/trackC/figures/*.png, all or none."""
-    remove_leftovers(FIGURES.parent)
     table = CeilingTable.read(CEILING)
     temporary = FIGURES.with_name(".figures.tmp")
     shutil.rmtree(temporary, ignore_errors=True)

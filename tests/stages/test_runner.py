@@ -67,6 +67,14 @@ def test_the_scale_is_resolved_in_declared_keys(project: Path) -> None:
         declared_parameters("nothing", "ci")
 
 
+def test_what_a_killed_run_left_is_removed(project: Path) -> None:
+    leftover = project / "data" / ".nodes.h5.deadbeef.tmp"
+    leftover.parent.mkdir()
+    leftover.write_text("half")
+    run_stage("nodes", lambda run: None)
+    assert not leftover.exists()
+
+
 def test_durations_are_kept_per_stage(project: Path) -> None:
     run_stage("nodes", lambda run: None)
     run_stage("spectra", lambda run: None)
