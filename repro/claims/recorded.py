@@ -122,4 +122,15 @@ def _ceilings(path: Path) -> Mapping[str, float]:
     return summarise(CeilingTable.read(path))
 
 
-_RECOMPUTE: Final[dict[str, Callable[[Path], Mapping[str, float]]]] = {"ceiling.h5": _ceilings}
+def _derivatives(path: Path) -> Mapping[str, float]:
+    from repro.bounds.table import DerivativeComparison
+    from repro.scores.ceilings import summarise_derivatives
+
+    comparison = DerivativeComparison.read(path)
+    return summarise_derivatives(comparison, f"{len(comparison.free)}D")
+
+
+_RECOMPUTE: Final[dict[str, Callable[[Path], Mapping[str, float]]]] = {
+    "ceiling.h5": _ceilings,
+    "autodiff.h5": _derivatives,
+}
