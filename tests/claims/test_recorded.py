@@ -9,11 +9,11 @@ import numpy as np
 import pytest
 from throwaway import Project, claim, digest
 
-from repro.bounds.table import CeilingTable
+from repro.bounds.table import CeilingTable, DerivativeComparison
 from repro.claims.recorded import MANIFEST, read_recorded, record
 from repro.errors import ClaimError
 from repro.files import sha256
-from repro.scores.ceilings import summarise
+from repro.scores.ceilings import summarise, summarise_derivatives
 
 MEDIAN = "3D/21.5/r2max_median"
 
@@ -42,13 +42,29 @@ def _table() -> CeilingTable:
     return CeilingTable(**(known | others))
 
 
+def _comparison() -> DerivativeComparison:
+    """Lattice against exact derivatives at four of those nodes."""
+    return DerivativeComparison(
+        target="log_g",
+        free=("T_eff", "log_g", "M_H"),
+        nodes=np.arange(4),
+        labels=_table().labels[:4],
+        interior=np.array([True, True, False, False]),
+        difference=np.linspace(0.01, 0.12, 12).reshape(4, 3),
+        crlb_ratio=np.array([0.9, 1.0, 1.1, 1.3]),
+        crlb=np.full(4, 0.2),
+    )
+
+
 @pytest.fixture
 def lab(project: Project) -> Project:
     """A project after a run at scale lab."""
     results = project.root / "results" / "trackZ"
     results.mkdir(parents=True)
     _table().write(results / "ceiling.h5")
-    values: dict[str, Any] = {k: {"value": v} for k, v in summarise(_table()).items()} | {"other/time": {"value": 3.0}}
+    _comparison().write(results / "autodiff.h5")
+    computed = summarise(_table()) | summarise_derivatives(_comparison(), "3D") | {"other/time": 3.0}
+    values: dict[str, Any] = {address: {"value": value} for address, value in computed.items()}
     measured = values[MEDIAN]["value"]
     project.claims(
         claim(
@@ -58,10 +74,10 @@ def lab(project: Project) -> Project:
         )
     )
     path = project.evidence(values, conditions={"scale": "lab"})
-    project.edit(
-        path, lambda d: d["dependencies"].update({"results/trackZ/ceiling.h5": digest(results / "ceiling.h5")})
-    )
-    project.lock(project.root / "data/nodes.h5", results / "table.h5", results / "ceiling.h5", path)
+    own = [results / "ceiling.h5", results / "autodiff.h5"]
+    hashes = {f"results/trackZ/{file.name}": digest(file) for file in own}
+    project.edit(path, lambda data: data["dependencies"].update(hashes))
+    project.lock(project.root / "data/nodes.h5", results / "table.h5", *own, path)
     (results / "provenance.json").write_text('{"device": "cpu"}')
     return project
 
@@ -73,7 +89,7 @@ def _folder(project: Project) -> Path:
 def test_record_copies_the_run_without_the_shared_data(lab: Project) -> None:
     written = record(lab.root, "trackZ")
     names = {Path(path).name for path in written}
-    assert names == {"evidence.json", "table.h5", "ceiling.h5", "provenance.json", MANIFEST}
+    assert names == {"evidence.json", "table.h5", "ceiling.h5", "autodiff.h5", "provenance.json", MANIFEST}
     manifest = json.loads((_folder(lab) / MANIFEST).read_text())
     assert manifest["files"] == {name: sha256(_folder(lab) / name) for name in names - {MANIFEST}}
     assert record(lab.root, "trackZ") == written
@@ -130,14 +146,21 @@ def test_missing_file_is_refused(lab: Project, name: str) -> None:
     assert f"{name}: no such file" in result.stderr
 
 
-def test_value_that_its_nodes_do_not_give_is_refused_even_with_a_new_hash(lab: Project) -> None:
+@pytest.mark.parametrize(
+    ("address", "words"),
+    [
+        (MEDIAN, "is recorded as 0.99, but ceiling.h5 beside it gives 0.847"),
+        ("3D/autodiff/crlb_ratio_median", "is recorded as 0.99, but autodiff.h5 beside it gives 1.05"),
+    ],
+)
+def test_value_that_its_nodes_do_not_give_is_refused_even_with_a_new_hash(
+    lab: Project, address: str, words: str
+) -> None:
     record(lab.root, "trackZ")
     evidence, manifest = _folder(lab) / "evidence.json", _folder(lab) / MANIFEST
-    lab.edit(evidence, lambda data: data["values"][MEDIAN].update(value=0.99))
+    lab.edit(evidence, lambda data: data["values"][address].update(value=0.99))
     lab.edit(manifest, lambda data: data["files"].update({"evidence.json": sha256(evidence)}))
-    with pytest.raises(
-        ClaimError, match=r"3D/21.5/r2max_median is recorded as 0.99, but ceiling.h5 beside it gives 0.847"
-    ):
+    with pytest.raises(ClaimError, match=words):
         read_recorded(lab.root, "trackZ")
 
 
