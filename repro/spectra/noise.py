@@ -12,8 +12,7 @@ import torch
 from torch import Tensor
 
 from repro.errors import ParameterError
-
-SPLITS: Final = ("train", "val", "test")
+from repro.spectra.sampling import SPLITS as SPLITS
 
 _WORD: Final = 0xFFFFFFFF
 _MULTIPLIERS: Final = (0xD2511F53, 0xCD9E8D57)
@@ -35,7 +34,7 @@ def standard_normal(
 
     Args:
         seed: 0 to 2^64 - 1.
-        split: one of `SPLITS`.
+        split: one of `sampling.SPLITS`.
         epoch: presentation of the spectrum, 0 to 2^32 - 1; validation and test have the one presentation 0.
         index: rows of the spectra in their set, (b,), 0 to 2^32 - 1.
         n_pixels: at most 2^34.

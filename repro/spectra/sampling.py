@@ -8,7 +8,8 @@ from numpy.typing import NDArray
 from repro.errors import ParameterError
 from repro.labels import LABELS
 from repro.spectra.lattice import Lattice
-from repro.spectra.noise import SPLITS
+
+SPLITS: Final = ("train", "val", "test")
 
 Mode = Literal["paper", "continuous"]
 Table = NDArray[Any]  # structured, one record per spectrum, fields of `COLUMNS`

@@ -75,12 +75,12 @@ def test_order_batch_and_number_of_pixels_do_not_count():
 def test_a_gpu_gives_the_same_noise():
     cpu = standard_normal(42, "train", 0, range(64))
     gpu = standard_normal(42, "train", 0, range(64), device="cuda").cpu()
-    torch.testing.assert_close(gpu, cpu, rtol=3e-7, atol=1e-7)
+    np.testing.assert_allclose(gpu, cpu, rtol=3e-7, atol=1e-7)
 
 
 def test_noise_is_scaled_by_level_and_error():
     flux, error, normal = torch.tensor([[1.0, 2.0]]), torch.tensor([[0.1, 0.2]]), torch.tensor([[1.0, -2.0]])
-    torch.testing.assert_close(inject(flux, error, normal, 2.0), torch.tensor([[1.2, 1.2]]))
+    np.testing.assert_allclose(inject(flux, error, normal, 2.0), [[1.2, 1.2]], rtol=1e-6)
     assert torch.equal(inject(flux, error, normal, 0.0), flux)
 
 
