@@ -10,10 +10,11 @@ from torch.autograd import forward_ad
 
 from repro.bounds.derivatives import derivative_stencil, interior
 from repro.bounds.fisher import fisher_information, marginal
-from repro.bounds.scaling import unit_median_jacobian
+from repro.bounds.scaling import node_errors, unit_median, unit_median_jacobian
 from repro.bounds.table import DerivativeComparison as DerivativeComparison
+from repro.instrument.noise import Conditions, NoiseModel
 from repro.labels import LABELS
-from repro.spectra.lattice import Lattice
+from repro.spectra.nodes import NodeGrid
 
 # labels (B, 5) -> spectra (B, P); each spectrum depends on its own row alone
 SpectrumFunction = Callable[[Tensor], Tensor]
@@ -51,32 +52,33 @@ def sample_nodes(count: int, size: int, seed: int) -> NDArray[np.intp]:
 
 def compare_derivatives(
     function: SpectrumFunction,
-    lattice: Lattice,
-    flux: NDArray[np.floating],
-    error: NDArray[np.floating],
+    grid: NodeGrid,
     nodes: NDArray[np.intp],
+    noise_model: NoiseModel,
+    conditions: Conditions,
     *,
     target: str = "log_g",
     block: int = 1,
     progress: Callable[[int, int], None] | None = None,
 ) -> DerivativeComparison:
-    """Compare the paper's lattice differences with exact derivatives at `nodes` (n,), for spectra of median 0.5.
+    """Compare the paper's lattice differences with exact derivatives at `nodes` (n,), both of spectra of median 0.5.
 
-    function: spectra (B, P) of median 0.5 for any labels (B, 5) float64.
-    flux: (N, P) what `function` gives at all nodes.
-    error: (n, P) 1 sigma at `nodes`, in the units of `flux`; weights the pixels and gives the bounds.
+    function: the surface fluxes (B, P), not scaled, that made `grid`, for any labels (B, 5) float64.
+    conditions: of the observation whose errors weight the pixels and give the bounds.
     progress: called with (nodes done, nodes in all) after each block.
     """
-    stencil = derivative_stencil(lattice)
-    labels = torch.from_numpy(lattice.labels[nodes])
-    exact = np.empty((len(nodes), len(stencil.names), flux.shape[1]))
+    stencil = derivative_stencil(grid.lattice)
+    scaled = unit_median(grid)
+    labels = torch.from_numpy(grid.lattice.labels[nodes])
+    exact = np.empty((len(nodes), len(stencil.names), grid.flux.shape[1]))
     for start in range(0, len(nodes), block):
         part = slice(start, min(start + block, len(nodes)))
         slopes = label_jacobian(function, labels[part], stencil.names).cpu().numpy()
-        exact[part] = unit_median_jacobian(flux[nodes[part]], slopes)
+        exact[part] = unit_median_jacobian(grid.flux[nodes[part]], slopes)
         if progress:
             progress(part.stop, len(nodes))
-    on_lattice = stencil.jacobian(flux, nodes)
+    error = node_errors(scaled, nodes, noise_model, conditions)
+    on_lattice = stencil.jacobian(scaled.flux, nodes)
     off, norm = (np.linalg.norm(rows / error[:, None, :], axis=2) for rows in (on_lattice - exact, exact))
     column = stencil.names.index(target)
     bound, reference = (marginal(fisher_information(rows, error), column).crlb for rows in (on_lattice, exact))
@@ -84,8 +86,8 @@ def compare_derivatives(
         target=target,
         free=stencil.names,
         nodes=nodes,
-        labels=lattice.labels[nodes],
-        interior=interior(lattice)[nodes],
+        labels=grid.lattice.labels[nodes],
+        interior=interior(grid.lattice)[nodes],
         difference=off / norm,
         crlb_ratio=bound / reference,
         crlb=reference,

@@ -29,10 +29,10 @@ def unit_median(grid: NodeGrid) -> NodeGrid:
 def unit_median_jacobian(flux: NDArray[np.floating], jacobian: NDArray[np.floating]) -> NDArray[np.float64]:
     """Derivatives (B, k, P) of spectra scaled to a median of 0.5, from those of `flux` (B, P) on any scale.
 
-    A scale that itself follows the labels drops out, so spectra scaled already may be given too. The exact derivative
-    of a sample median is that of the one or two pixels which happen to hold it, and jumps whenever others take their
-    place. The slope of the median over any finite change of a label is the mean over the pixels near it; that mean
-    over the 5 % of the pixels nearest in rank is taken here.
+    `jacobian` and `flux` share one scale, which may itself follow the labels: it drops out. The exact derivative of a
+    sample median is that of the one or two pixels which happen to hold it, and jumps whenever others take their place.
+    The slope of the median over any finite change of a label is the mean over the pixels near it; that mean over the
+    5 % of the pixels nearest in rank is taken here.
     """
     pixels = flux.shape[1]
     first = max((pixels - _RANKS) // 2, 0)

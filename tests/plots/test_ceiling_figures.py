@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 
+import matplotlib
 import numpy as np
 import pytest
 from matplotlib.figure import Figure
@@ -38,24 +39,19 @@ def partial(table):
 
 @pytest.mark.parametrize("module", FIGURES, ids=lambda module: module.__name__.split(".")[-1])
 def test_same_table_same_bytes_and_nothing_outside_the_page(module, partial, tmp_path, drawn):
-    first, second = (module.draw(partial, tmp_path / name) for name in ("a.png", "b.png"))
+    first = module.draw(partial, tmp_path / "a.png")
+    with matplotlib.rc_context({"font.size": 20.0, "axes.facecolor": "red"}):  # a user's own settings
+        second = module.draw(partial, tmp_path / "b.png")
     assert sha256(first) == sha256(second)
     data = first.read_bytes()
     assert data[:8] == b"\x89PNG\r\n\x1a\n" and b"tEXt" not in data and b"tIME" not in data
     box, page = drawn[0].get_tightbbox(), drawn[0].get_size_inches()
     assert box.x0 >= 0 and box.y0 >= 0 and box.x1 <= page[0] and box.y1 <= page[1]
-    assert all(axes.get_xlabel() and (axes.get_ylabel() or axes.get_title()) for axes in drawn[0].axes[:1])
-
-
-@pytest.mark.parametrize("module", [r2max_vs_snr, sigma_vs_snr])
-def test_all_values_lie_inside_the_axes(module, table, tmp_path, drawn):
-    module.draw(table, tmp_path / "a.png")
     axes = drawn[0].axes[0]
+    assert axes.get_xlabel() and axes.get_ylabel()
     low, high = axes.get_ylim()
-    lines = [line.get_ydata() for line in axes.lines]
-    assert len(lines) >= 4
-    for values in lines:
-        assert np.nanmin(values) >= low and np.nanmax(values) <= high
+    for line in axes.lines if module in (r2max_vs_snr, sigma_vs_snr) else []:
+        assert np.nanmin(line.get_ydata()) >= low and np.nanmax(line.get_ydata()) <= high
 
 
 def test_the_histogram_counts_every_node(table, tmp_path, drawn):
@@ -66,14 +62,6 @@ def test_the_histogram_counts_every_node(table, tmp_path, drawn):
         drawn[0].axes[0].patches[0].get_data().values,
         np.trim_zeros(drawn[0].axes[0].patches[1].get_data().values),
     )
-
-
-def test_the_user_s_own_settings_do_not_matter(table, tmp_path):
-    import matplotlib
-
-    plain = sha256(sigma_vs_snr.draw(table, tmp_path / "a.png"))
-    with matplotlib.rc_context({"font.size": 20.0, "axes.facecolor": "red"}):
-        assert sha256(sigma_vs_snr.draw(table, tmp_path / "b.png")) == plain
 
 
 @pytest.mark.parametrize("module", [schur_ratio, crlb_distribution, sigma_map])
