@@ -13,7 +13,7 @@ from repro.bounds.ceiling import lattice_ceiling
 from repro.bounds.table import CeilingTable
 from repro.errors import DataError, ParameterError
 from repro.files import sha256
-from repro.instrument.noise import Conditions, NoiseModel, normalise
+from repro.instrument.noise import Conditions, NoiseModel
 from repro.labels import LABELS
 
 CONDITIONS = Conditions(mag=0.0, zenith_angle=22.5, field_angle=0.325, seeing=1.0)
@@ -33,7 +33,8 @@ def table(grid, noise):
 def spectrum_and_error(grid, noise, node, magnitude):
     flux = torch.tensor(grid.flux[node : node + 1], dtype=torch.float64)
     error = noise(flux, torch.tensor(grid.zero_point[node : node + 1]), replace(CONDITIONS, mag=magnitude))
-    return [array.numpy()[0] for array in normalise(flux, error)]
+    scale = 0.5 / np.median(flux.numpy())
+    return flux.numpy()[0] * scale, error.numpy()[0] * scale
 
 
 def neighbour(grid, node, axis, step):
