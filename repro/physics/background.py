@@ -88,7 +88,7 @@ class Interpolation:
         rows = values.flatten(0, -2)  # of two dimensions index_select is several times faster
         total = self._weights[0] * rows.index_select(1, self._first)
         for point in range(1, _POINTS):
-            total = torch.addcmul(total, self._weights[point], rows.index_select(1, self._first + point))
+            total = total + self._weights[point] * rows.index_select(1, self._first + point)
         return total.unflatten(0, values.shape[:-1])
 
 

@@ -99,8 +99,8 @@ class LineOpacity:
         """Line centres (L,) [A], float64: where `background` of `add` is wanted."""
         return self._wave
 
-    def add(self, opacity: Tensor, atmosphere: Atmosphere, background: Tensor) -> None:
-        """Adds the lines to `opacity` (B, D, W), in units of the reference opacity, in place.
+    def add(self, opacity: Tensor, atmosphere: Atmosphere, background: Tensor) -> Tensor:
+        """`opacity` (B, D, W), in units of the reference opacity, with the lines added.
 
         `background` (B, D, L) is the opacity without lines at the line centres, in the same units.
         """
@@ -109,19 +109,22 @@ class LineOpacity:
         group = (group + (pairs.damping >= WEAK_DAMPING)).to(torch.uint8)
         pairs = pairs.take(torch.argsort(group, stable=True))
         sizes = torch.bincount(group, minlength=2 * len(self._halves)).tolist()
-        flat = opacity.view(-1)
+        places, values = [], []
         start = 0
         for index, size in enumerate(sizes):
             half = self._halves[index // 2]
             profile = voigt_strong if index % 2 else voigt_weak
             count = max(1, _BLOCK // (2 * half + 1))
             for first in range(start, start + size, count):
-                self._add_block(flat, pairs.slice(first, min(first + count, start + size)), half, profile)
+                place, value = self._profile(pairs.slice(first, min(first + count, start + size)), half, profile)
+                places.append(place)
+                values.append(value)
             start += size
+        return opacity.view(-1).index_add(0, torch.cat(places), torch.cat(values)).view_as(opacity)
 
-    def _add_block(self, flat: Tensor, pairs: _Pairs, half: int, profile: Callable[[Tensor, Tensor], Tensor]) -> None:
-        """Adds pairs over the window of +-half pixels."""
-        offset = torch.arange(-half, half + 1, device=flat.device)[:, None]
+    def _profile(self, pairs: _Pairs, half: int, profile: Callable[[Tensor, Tensor], Tensor]) -> tuple[Tensor, Tensor]:
+        """Places in the flat opacity array and values there of pairs over the window of +-half pixels."""
+        offset = torch.arange(-half, half + 1, device=pairs.row.device)[:, None]
         distance = (offset.to(self._dtype) - pairs.shift) * pairs.scale
         excess = (pairs.strength * profile(pairs.damping, distance)).clamp(min=1.0)
         inverse = 1.0 / excess
@@ -129,7 +132,7 @@ class LineOpacity:
         value = excess * fade * fade * pairs.threshold
         # Pixels beyond either end are counted at the ends, which are margin.
         pixel = (pairs.pixel + offset).clamp(0, self._pixels.count - 1)
-        flat.index_add_(0, (pairs.row * self._pixels.count + pixel).flatten(), value.flatten())
+        return (pairs.row * self._pixels.count + pixel).flatten(), value.flatten()
 
     def _pairs(self, atmosphere: Atmosphere, background: Tensor) -> _Pairs:
         threshold = self._threshold * (1.0 + _SHALLOW / 10.0**atmosphere.log_tau)

@@ -83,8 +83,7 @@ class Synthesizer:
         """Flux, continuum and blue continuum of a few stars."""
         atmosphere = model_atmosphere(labels, self._microturbulence)
         background = self._background.opacity(atmosphere)
-        opacity = self._to_pixels(background)
-        self._lines.add(opacity, atmosphere, self._to_lines(background))
+        opacity = self._lines.add(self._to_pixels(background), atmosphere, self._to_lines(background))
         flux = emergent_flux(opacity, atmosphere.log_tau, atmosphere.temperature, self._wave).to(torch.float64)
         ratio = relative_continuum(atmosphere, self._continuum_wave)
         coarse = emergent_flux(ratio, atmosphere.log_tau, atmosphere.temperature, self._continuum_wave)
