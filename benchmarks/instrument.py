@@ -16,7 +16,7 @@ import torch
 from torch import Tensor
 
 from repro.instrument import calibration
-from repro.instrument.noise import TABLE_EPOCH, Conditions, NoiseModel, normalise, snr_column
+from repro.instrument.noise import TABLE_EPOCH, Conditions, NoiseModel
 from repro.instrument.observe import Instrument
 from repro.instrument.photometry import AB_ZERO, SPEED_OF_LIGHT
 from repro.instrument.pixels import STEP, pixel_centres
@@ -89,7 +89,8 @@ def _simulated_snr(flux: Tensor, zero_point: Tensor, model: NoiseModel) -> np.nd
         rows = slice(first, first + BLOCK)
         spectra = flux[nodes[rows]]
         conditions = Conditions(**{key: torch.from_numpy(values[rows]) for key, values in columns.items()})
-        snr.append(snr_column(spectra, model(spectra, zero_point[nodes[rows]], conditions)).numpy())
+        error = model(spectra, zero_point[nodes[rows]], conditions)
+        snr.append(np.percentile((spectra / error).numpy(), 95, axis=1))
     return np.concatenate(snr)
 
 
@@ -125,12 +126,6 @@ def print_speed() -> None:
         "errors",
         (lambda: model(flux, zero, conditions), BLOCK),
         (lambda: _numpy_noise(flux[:50].numpy(), columns), 50),
-    )
-    errors = model(flux, zero, conditions)
-    _compare(
-        "median 0.5 + snr column",
-        (lambda: snr_column(*normalise(flux, errors))[:, None], BLOCK),
-        (lambda: _numpy_snr(flux[:50].numpy(), errors[:50].numpy()), 50),
     )
 
 
@@ -184,15 +179,6 @@ def _numpy_noise(flux: np.ndarray, columns: dict[str, np.ndarray]) -> np.ndarray
         widest = np.maximum(sky, np.maximum(np.append(sky[1:], 0), np.append(0, sky[:-1])))
         variance = 12 * (gain * spectrum + sky + (0.01 * widest) ** 2 * 12 + 0.015 * sky.mean() + 80.45)
         out[row] = np.sqrt(variance) / (12 * gain)
-    return out
-
-
-def _numpy_snr(flux: np.ndarray, error: np.ndarray) -> np.ndarray:
-    """Normalisation and snr column, one spectrum after another."""
-    out = np.empty((len(flux), 1))
-    for row, (spectrum, sigma) in enumerate(zip(flux, error, strict=True)):
-        scale = 0.5 / np.median(spectrum)
-        out[row] = np.percentile((spectrum * scale) / (sigma * scale), 95)
     return out
 
 

@@ -230,36 +230,3 @@ def _seeing_gain() -> tuple[np.ndarray, np.ndarray]:
 def _neighbour_maximum(values: Tensor) -> Tensor:
     """Largest of each pixel and its two neighbours, (B, P) -> (B, P)."""
     return torch.nn.functional.max_pool1d(values[:, None], kernel_size=3, stride=1, padding=1)[:, 0]
-
-
-def normalise(flux: Tensor, error: Tensor) -> tuple[Tensor, Tensor]:
-    """Scale spectra and their errors alike, (B, 4096), so that the median flux over the pixels is 0.5.
-
-    Raises:
-        DataError: a spectrum's median is not a positive number.
-    """
-    median = _quantile(flux, 0.5)
-    if not bool((median > 0).all()):
-        row = int((~(median > 0)).nonzero()[0, 0])
-        raise DataError(f"normalise: spectrum {row} has the median flux {float(median[row]):g}; it must be positive")
-    scale = 0.5 / median
-    return flux * scale, error * scale
-
-
-def snr_column(flux: Tensor, error: Tensor) -> Tensor:
-    """95th percentile over the pixels of flux/error, (B, 4096) -> (B,): the `snr` column of the original data set."""
-    return _quantile(flux / error, 0.95)[:, 0]
-
-
-def snr_median(flux: Tensor, error: Tensor) -> Tensor:
-    """Median over the pixels of flux/error, (B, 4096) -> (B,)."""
-    return _quantile(flux / error, 0.5)[:, 0]
-
-
-def _quantile(values: Tensor, q: float) -> Tensor:
-    """Linearly interpolated quantile along the last axis, (B, P) -> (B, 1); torch.quantile refuses large batches."""
-    position = q * (values.shape[-1] - 1)
-    below = int(position)
-    low = torch.kthvalue(values, below + 1, dim=-1, keepdim=True).values
-    high = torch.kthvalue(values, below + 2, dim=-1, keepdim=True).values
-    return low + (high - low) * (position - below)

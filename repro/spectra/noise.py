@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from repro.errors import ParameterError
-from repro.spectra.sampling import SPLITS as SPLITS
+from repro.spectra.sampling import SPLITS
 
 _WORD: Final = 0xFFFFFFFF
 _MULTIPLIERS: Final = (0xD2511F53, 0xCD9E8D57)

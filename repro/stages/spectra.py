@@ -6,7 +6,7 @@ from repro.instrument.noise import NoiseModel
 from repro.progress import progress
 from repro.spectra.generate import SetRecipe, generate_set
 from repro.spectra.nodes import NodeGrid
-from repro.spectra.noise import SPLITS
+from repro.spectra.sampling import SPLITS
 from repro.stages.paths import NODES, SPECTRA, set_path
 from repro.stages.runner import Run, run_stage
 

@@ -1,6 +1,6 @@
 """Stage `validate`: every spectrum set against its schema, before anything is trained or judged on it."""
 
-from repro.spectra.noise import SPLITS
+from repro.spectra.sampling import SPLITS
 from repro.spectra.schemas import validate_splits
 from repro.stages.paths import VALIDATION, set_path
 from repro.stages.runner import Run, run_stage, write_json

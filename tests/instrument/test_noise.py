@@ -7,7 +7,7 @@ import torch
 
 from repro.errors import DataError, ParameterError
 from repro.instrument import calibration
-from repro.instrument.noise import TABLE_EPOCH, Conditions, NoiseModel, normalise, snr_column, snr_median
+from repro.instrument.noise import TABLE_EPOCH, Conditions, NoiseModel
 from repro.instrument.photometry import AB_ZERO, SPEED_OF_LIGHT
 from repro.instrument.pixels import pixel_centres
 
@@ -213,22 +213,3 @@ def test_other_bad_input_is_refused() -> None:
         model(flat_ab()[:, :100], torch.zeros(1), FISHER)
     with pytest.raises(DataError, match=r"mag has shape \(3,\) for 2 spectra"):
         model(flat_ab(2), torch.zeros(2), dataclasses.replace(FISHER, mag=torch.ones(3)))
-    with pytest.raises(DataError, match="spectrum 1 has the median flux 0"):
-        normalise(torch.tensor([[1.0], [0.0]]).expand(2, 4096), torch.ones(2, 4096))
-
-
-def test_normalised_spectra_have_the_median_one_half_and_the_same_snr() -> None:
-    flux, zero, conditions = stars(20)
-    error = NoiseModel("paper")(flux, zero, conditions)
-    scaled, scaled_error = normalise(flux, error)
-    assert np.median(scaled.numpy(), axis=1) == pytest.approx(0.5, abs=2**-53)
-    assert np.median(scaled.numpy().astype(np.float32), axis=1) == pytest.approx(0.5, abs=1e-7)
-    assert torch.allclose(scaled / scaled_error, flux / error, rtol=1e-14)
-
-
-def test_snr_columns_are_numpys_percentiles() -> None:
-    flux, zero, conditions = stars(20)
-    error = NoiseModel("paper")(flux, zero, conditions)
-    ratio = (flux / error).numpy()
-    assert snr_column(flux, error).numpy() == pytest.approx(np.percentile(ratio, 95, axis=1), rel=1e-14)
-    assert snr_median(flux, error).numpy() == pytest.approx(np.median(ratio, axis=1), rel=1e-14)
