@@ -40,7 +40,7 @@ def summarise(table: CeilingTable) -> dict[str, float]:
     The first part of an address is the number of free labels; after it may stand a part of the nodes: "interior", a
     region such as "metal_poor", or one gravity such as "log_g=3.5". Statistics run over identifiable nodes with equal
     weights, except those named after the label law. Bounds come from first-order edges except where the name says
-    otherwise. What has no finite value (an SNR outside the magnitudes, an ill-posed condition number) has no address.
+    otherwise. What cannot be given (an SNR outside the magnitudes, an ill-posed condition number) is not finite.
     """
     prefix = f"{len(table.free)}D"
     rows = [_magnitude(table, m) for m in range(len(table.magnitudes))]
@@ -56,7 +56,7 @@ def summarise(table: CeilingTable) -> dict[str, float]:
             inside = _part(table, m, nodes)
             values |= {f"{prefix}/{part}/{magnitude:g}/{name}": value for name, value in inside.items()}
     values |= {f"{prefix}/{name}": value for name, value in _across_magnitudes(table, rows).items()}
-    return {address: value for address, value in values.items() if np.isfinite(value)}
+    return values
 
 
 def summarise_derivatives(comparison: DerivativeComparison, prefix: str) -> dict[str, float]:

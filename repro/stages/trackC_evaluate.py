@@ -1,6 +1,7 @@
 """Stage `trackC-evaluate`: the values that Track C's claims are judged by."""
 
 import json
+import math
 
 from repro.bounds.table import CeilingTable, DerivativeComparison
 from repro.files import md5
@@ -34,10 +35,20 @@ def main(run: Run) -> None:
             "field_angle": params.trackC_ceiling.field_angle,
         },
         "dependencies": {str(path): md5(path) for path in (NODES, CEILING, AUTODIFF, VALIDATION)},
-        "values": {address: {"value": float(value)} for address, value in values.items()},
+        "values": {address: evidence_value(value) for address, value in values.items()},
     }
     write_json(EVIDENCE, evidence)
     write_provenance(run, TRACK_C)
+
+
+def evidence_value(value: float) -> dict[str, float | str | None]:
+    """One entry of the evidence; a value that this grid does not define says so."""
+    if math.isfinite(value):
+        return {"value": float(value)}
+    return {
+        "value": None,
+        "reason": "not defined on this grid: the quantity lies outside the magnitudes or has no bound",
+    }
 
 
 if __name__ == "__main__":

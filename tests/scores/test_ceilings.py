@@ -148,7 +148,8 @@ def test_nodes_without_a_bound_are_counted_and_left_out():
     assert values["3D/n_not_identifiable"] == 2
     assert values["3D/21.5/r2max_mean"] == pytest.approx(0.85) and values["3D/21.5/crlb_max"] == pytest.approx(0.25)
     nothing = summarise(make_table(np.full(1260, np.nan), paper_3d()))
-    assert nothing == {"3D/n_nodes": 1260.0, "3D/n_not_identifiable": 1260.0, "3D/n_interior": 1260.0}
+    finite = {address: value for address, value in nothing.items() if np.isfinite(value)}
+    assert finite == {"3D/n_nodes": 1260.0, "3D/n_not_identifiable": 1260.0, "3D/n_interior": 1260.0}
 
 
 def test_interior_values_leave_the_edges_out():
@@ -187,9 +188,10 @@ def test_disagreement_of_the_two_routes_to_the_bound_shows():
     assert wrong["checks/schur_against_inverse"] == pytest.approx(3e-5)
 
 
-def test_ill_posed_numbers_have_no_address():
+def test_ill_posed_numbers_are_not_finite():
     values = summarise(make_table(np.full(1260, 0.1), paper_3d(), condition_raw=np.full((1, 1260), np.inf)))
-    assert "3D/21.5/condition_median" not in values and all(np.isfinite(list(values.values())))
+    bad = {address for address, value in values.items() if not np.isfinite(value)}
+    assert bad == {"3D/21.5/condition_median", "3D/21.5/condition_max"}
     assert "3D/sigma_snr_slope" not in values
 
 
