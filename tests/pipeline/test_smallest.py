@@ -8,64 +8,56 @@ import numpy as np
 import pytest
 import yaml
 
-from tests.pipeline.conftest import Command, copy_project, runner, set_parameters
+from tests.project.copies import copy_smallest, run, set_parameters
 
-Project = tuple[Path, Command]
+ROOT = Path(__file__).resolve().parents[2]
 
 
 @pytest.fixture(scope="module")
-def project(tmp_path_factory: pytest.TempPathFactory) -> Project:
-    folder = copy_project(tmp_path_factory.mktemp("smallest"))
-    run = runner(folder)
-    answer = run("dvc", "repro", "trackC")
-    assert answer.returncode == 0, answer.stdout + answer.stderr
-    return folder, run
+def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = copy_smallest(ROOT, tmp_path_factory.mktemp("smallest"))
+    run("dvc repro trackC", folder)
+    return folder
 
 
 def stages_run(output: str) -> list[str]:
     return [line.split("'")[1] for line in output.splitlines() if line.startswith("Running stage")]
 
 
-def test_every_output_is_there_and_nothing_half_written(project: Project) -> None:
-    folder, _ = project
-    stages = yaml.safe_load((folder / "dvc.yaml").read_text())["stages"]
+def test_every_output_is_there_and_nothing_half_written(project: Path) -> None:
+    stages = yaml.safe_load((project / "dvc.yaml").read_text())["stages"]
     for stage in stages.values():
         for out in [*stage.get("outs", []), *stage.get("metrics", [])]:
             name = out if isinstance(out, str) else next(iter(out))
-            assert (folder / name).exists(), name
-    assert not [path for path in folder.rglob(".*.tmp") if ".dvc/" not in str(path) and path.parent.name != ".dvc"]
+            assert (project / name).exists(), name
+    assert not [path for path in project.rglob(".*.tmp") if ".dvc/" not in str(path) and path.parent.name != ".dvc"]
 
 
-def test_a_second_run_does_nothing(project: Project) -> None:
-    _, run = project
-    answer = run("dvc", "repro", "trackC")
-    assert answer.returncode == 0
+def test_a_second_run_does_nothing(project: Path) -> None:
+    answer = run("dvc repro trackC", project)
     assert stages_run(answer.stdout) == []
 
 
-def test_verify_judges_this_evidence(project: Project) -> None:
-    _, run = project
-    answer = run("repro", "verify", "trackC", "--json")
+def test_verify_judges_this_evidence(project: Path) -> None:
+    answer = run("repro verify trackC --json", project, check=False)
     assert answer.returncode in (0, 1), answer.stderr
     claims = json.loads(answer.stdout)
     assert claims
 
 
-def test_doubled_noise_reruns_its_dependants_alone_and_scales_the_bound_by_four(project: Project) -> None:
-    folder, run = project
-    with h5py.File(folder / "results/trackC/ceiling.h5") as file:
+def test_doubled_noise_reruns_its_dependants_alone_and_scales_the_bound_by_four(project: Path) -> None:
+    with h5py.File(project / "results/trackC/ceiling.h5") as file:
         before = file["crlb"][()]
-    nodes = (folder / "data/nodes.h5").stat().st_mtime_ns
-    answer = run("dvc", "exp", "run", "-S", "noise=2.0", "trackC")
-    assert answer.returncode == 0, answer.stdout + answer.stderr
+    nodes = (project / "data/nodes.h5").stat().st_mtime_ns
+    answer = run("dvc exp run -S noise=2.0 trackC", project)
     assert set(stages_run(answer.stdout)) == {"params", "trackC-ceiling", "trackC-evaluate", "trackC-plot", "trackC"}
-    assert (folder / "data/nodes.h5").stat().st_mtime_ns == nodes
-    with h5py.File(folder / "results/trackC/ceiling.h5") as file:
+    assert (project / "data/nodes.h5").stat().st_mtime_ns == nodes
+    with h5py.File(project / "results/trackC/ceiling.h5") as file:
         np.testing.assert_allclose(file["crlb"][()], 4.0 * before, rtol=1e-9)
-    verdicts = run("repro", "verify", "trackC", "--json").stdout
+    verdicts = run("repro verify trackC --json", project, check=False).stdout
     assert "NOT COMPARABLE" in verdicts
-    set_parameters(folder, noise=1.0)
-    assert run("dvc", "repro", "trackC").returncode == 0
+    set_parameters(project, noise=1.0)
+    run("dvc repro trackC", project)
 
 
 @pytest.mark.parametrize(
@@ -78,32 +70,27 @@ def test_doubled_noise_reruns_its_dependants_alone_and_scales_the_bound_by_four(
     ],
 )
 def test_a_wrong_parameter_stops_the_pipeline_before_anything_runs(
-    project: Project, change: dict[str, object], message: str
+    project: Path, change: dict[str, object], message: str
 ) -> None:
-    folder, run = project
-    original = (folder / "params.yaml").read_text()
-    evidence = (folder / "results/trackC/evidence.json").read_bytes()
-    set_parameters(folder, **change)
+    original = (project / "params.yaml").read_text()
+    evidence = (project / "results/trackC/evidence.json").read_bytes()
+    set_parameters(project, **change)
     try:
-        answer = run("dvc", "repro", "trackC")
+        answer = run("dvc repro trackC", project, check=False)
         assert answer.returncode != 0
         assert message in answer.stdout + answer.stderr
         assert stages_run(answer.stdout) == ["params"]
-        assert (folder / "results/trackC/evidence.json").read_bytes() == evidence
+        assert (project / "results/trackC/evidence.json").read_bytes() == evidence
     finally:
-        (folder / "params.yaml").write_text(original)
+        (project / "params.yaml").write_text(original)
 
 
-def test_push_and_pull_through_a_folder_remote(project: Project, tmp_path: Path) -> None:
-    folder, run = project
-    for arguments in (["remote", "add", "-f", "-d", "store", str(tmp_path / "store")], ["push"]):
-        answer = run("dvc", *arguments)
-        assert answer.returncode == 0, answer.stderr
-    before = (folder / "data/nodes.h5").read_bytes()
+def test_push_and_pull_through_a_folder_remote(project: Path, tmp_path: Path) -> None:
+    run(f"dvc remote add -f -d store '{tmp_path / 'store'}' && dvc push -q", project)
+    before = (project / "data/nodes.h5").read_bytes()
     for name in ("data/nodes.h5", "results/trackC/ceiling.h5"):
-        (folder / name).unlink()
-    cache = folder / ".dvc/cache"
+        (project / name).unlink()
+    cache = project / ".dvc/cache"
     cache.rename(tmp_path / "lost-cache")
-    answer = run("dvc", "pull")
-    assert answer.returncode == 0, answer.stderr
-    assert (folder / "data/nodes.h5").read_bytes() == before
+    run("dvc pull -q", project)
+    assert (project / "data/nodes.h5").read_bytes() == before

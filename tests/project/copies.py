@@ -6,6 +6,33 @@ import subprocess
 import sys
 from pathlib import Path
 
+import yaml
+
+SMALLEST = {"ci__train": 40, "ci__val": 8, "ci__test": 24, "ci__autodiff_nodes": 1, "nodes__recomputed": 1}
+
+
+def copy_smallest(root: Path, target: Path) -> Path:
+    """A copy without results in which every stage has the smallest sizes that still run all of its code."""
+    copy_project(root, target)
+    shutil.rmtree(target / "results", ignore_errors=True)
+    (target / "dvc.lock").unlink(missing_ok=True)
+    set_parameters(target, **SMALLEST)
+    run("git add -A && git -c user.name=a -c user.email=a@localhost commit -qm smallest", target)
+    return target
+
+
+def set_parameters(project: Path, **changes: object) -> None:
+    """Change parameters in place; `ci__test=24` reaches into a section."""
+    path = project / "params.yaml"
+    content = yaml.safe_load(path.read_text())
+    for key, value in changes.items():
+        *sections, last = key.split("__")
+        target = content
+        for section in sections:
+            target = target[section]
+        target[last] = value
+    path.write_text(yaml.safe_dump(content, sort_keys=False))
+
 
 def copy_project(root: Path, target: Path) -> Path:
     """Copy what git tracks or would track (so nothing that a run left behind) and commit it there."""

@@ -12,10 +12,10 @@ import pytest
 import yaml
 
 from repro.files import md5
-from tests.pipeline.conftest import copy_project
-from tests.project.copies import environment
+from tests.project.copies import copy_smallest, environment
 
-STAGES: dict[str, Any] = yaml.safe_load((Path(__file__).resolve().parents[2] / "dvc.yaml").read_text())["stages"]
+ROOT = Path(__file__).resolve().parents[2]
+STAGES: dict[str, Any] = yaml.safe_load((ROOT / "dvc.yaml").read_text())["stages"]
 
 # Python imports a module of this name at its start. This one makes a stage kill itself at the worst moment: its first
 # output is complete under the temporary name but not yet renamed.
@@ -38,7 +38,7 @@ class Pipeline:
 
 @pytest.fixture(scope="module")
 def pipeline(tmp_path_factory: pytest.TempPathFactory) -> Pipeline:
-    folder = copy_project(tmp_path_factory.mktemp("kills"))
+    folder = copy_smallest(ROOT, tmp_path_factory.mktemp("kills"))
     starts = []
     with start(folder, "dvc", "repro") as process:
         for line in process.stdout:
