@@ -1,6 +1,6 @@
 """Exact derivatives of spectra by forward-mode automatic differentiation, to hold lattice differences against."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 import numpy as np
 import torch
@@ -51,32 +51,29 @@ def sample_nodes(count: int, size: int, seed: int) -> NDArray[np.intp]:
 
 
 def compare_derivatives(
-    function: SpectrumFunction,
+    slopes: Iterable[NDArray[np.floating]],
     grid: NodeGrid,
     nodes: NDArray[np.intp],
     noise_model: NoiseModel,
     conditions: Conditions,
     *,
     target: str = "log_g",
-    block: int = 1,
     progress: Callable[[int, int], None] | None = None,
 ) -> DerivativeComparison:
     """Compare the paper's lattice differences with exact derivatives at `nodes` (n,), both of spectra of median 0.5.
 
-    function: the surface fluxes (B, P), not scaled, that made `grid`, for any labels (B, 5) float64.
+    slopes: for each of `nodes` in turn the exact derivatives (k, P) of its surface flux with respect to the grid's
+        free labels, on the scale of `grid.flux` (see `label_jacobian`).
     conditions: of the observation whose errors weight the pixels and give the bounds.
-    progress: called with (nodes done, nodes in all) after each block.
+    progress: called with (nodes done, nodes in all) after each node.
     """
     stencil = derivative_stencil(grid.lattice)
     scaled = unit_median(grid)
-    labels = torch.from_numpy(grid.lattice.labels[nodes])
     exact = np.empty((len(nodes), len(stencil.names), grid.flux.shape[1]))
-    for start in range(0, len(nodes), block):
-        part = slice(start, min(start + block, len(nodes)))
-        slopes = label_jacobian(function, labels[part], stencil.names).cpu().numpy()
-        exact[part] = unit_median_jacobian(grid.flux[nodes[part]], slopes)
+    for row, (node, slope) in enumerate(zip(nodes, slopes, strict=True)):
+        exact[row] = unit_median_jacobian(grid.flux[node : node + 1], slope[None])[0]
         if progress:
-            progress(part.stop, len(nodes))
+            progress(row + 1, len(nodes))
     error = node_errors(scaled, nodes, noise_model, conditions)
     on_lattice = stencil.jacobian(scaled.flux, nodes)
     off, norm = (np.linalg.norm(rows / error[:, None, :], axis=2) for rows in (on_lattice - exact, exact))
