@@ -17,7 +17,7 @@ WAVE_RANGE: Final = (7070.0, 8880.0)  # A, vacuum, of the spectrum
 BLUE_END: Final = 6600.0  # A, of the continuum blueward of it
 
 _BLUE_STEP: Final = 10.0  # A
-_STARS_AT_ONCE: Final = {"cpu": 1, "cuda": 16}  # opacities of one star: 10 MB, and ten times that while at work
+_PIXELS_AT_ONCE: Final = {"cpu": 1 << 17, "cuda": 1 << 19}  # of all stars together; 4 kB each while at work
 
 
 @dataclass(frozen=True)
@@ -54,6 +54,7 @@ class Synthesizer:
         self._microturbulence = 1e5 * microturbulence
         low, high = WAVE_RANGE
         count = round((high - low) / wave_step) + 1
+        self._stars_at_once = max(1, _PIXELS_AT_ONCE[self._device.type] // count)
         # One pixel of margin at each end.
         pixels = Pixels(low - wave_step, wave_step, count + 2)
         wave = pixels.wave(self._device)
@@ -75,7 +76,7 @@ class Synthesizer:
         shape, not finite, or without a model atmosphere.
         """
         labels = labels.to(self._device, torch.float64)
-        parts = [self._spectra(part) for part in labels.split(_STARS_AT_ONCE[self._device.type])]
+        parts = [self._spectra(part) for part in labels.split(self._stars_at_once)]
         flux, continuum, continuum_blue = (torch.cat(arrays) for arrays in zip(*parts, strict=True))
         return Spectrum(self._wave[1:-1], flux, continuum, self._wave_blue, continuum_blue)
 

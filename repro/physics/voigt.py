@@ -58,7 +58,7 @@ def voigt_weak(damping: Tensor, distance: Tensor) -> Tensor:
     damping_square = damping * damping
     powers = torch.stack([damping_square**power for power in range(len(_NUMERATOR))])
     columns = torch.tensor(_NUMERATOR, dtype=x.dtype, device=x.device).T
-    coefficients = (columns @ powers.flatten(1)).unflatten(1, damping.shape).unbind()
+    coefficients = (columns @ powers.reshape(len(_NUMERATOR), -1)).reshape(-1, *damping.shape).unbind()
     numerator = horner_tensors(coefficients, x)
     fall = (near + 1.0) / (square + 1.0)
     wing = damping * numerator / horner(_DENOMINATOR, x) * fall

@@ -1,0 +1,144 @@
+"""The line list, and the line opacity against a plain sum with scipy's Voigt function."""
+
+import math
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+from scipy.special import gamma, wofz
+
+from repro.errors import DataError
+from repro.physics import lines
+from repro.physics.atmosphere import Atmosphere, model_atmosphere
+from repro.physics.data import read_table
+from repro.physics.line_opacity import LineOpacity, Pixels
+from repro.physics.lines import LineList, line_list
+
+F64 = torch.float64
+PIXELS = Pixels(8530.0, 0.05, 501)
+
+
+def every_fifth_line() -> LineList:
+    """Of 8520-8565 A, with Ca II 8544."""
+    table = line_list()
+    near = torch.nonzero((table.wave > 8520.0) & (table.wave < 8565.0))[:, 0]
+    strongest = int((table.wave - 8544.438).abs().argmin())
+    some = torch.unique(torch.cat([near[::5], torch.tensor([strongest])]))
+    columns = {
+        name: getattr(table, name)[some]
+        for name in ("wave", "species_index", "energy", "gf", "radiative", "width", "exponent")
+    }
+    return replace(table, **columns)
+
+
+SOME = every_fifth_line()
+
+
+@pytest.fixture(scope="module")
+def atmosphere() -> Atmosphere:
+    return model_atmosphere(torch.tensor([[5200.0, 3.2, -0.3, 0.1, 0.0], [3800.0, 4.9, 0.2, 0.0, 0.0]], dtype=F64))
+
+
+def plain_opacity(atmosphere: Atmosphere, star: int, depth: int, threshold: float) -> np.ndarray:
+    """Sum over all lines of the recipe's formula, term by term in numpy, over the reference opacity."""
+    table = SOME
+    kelvin = float(atmosphere.temperature[star, depth])
+    density = atmosphere.number_over_partition(table.species)[star, depth].numpy()[table.species_index.numpy()]
+    mass = table.species_mass.numpy()[table.species_index.numpy()]
+    speed = np.sqrt(2.0 * 1.380649e-16 * kelvin / mass + atmosphere.microturbulence**2)
+    wave, energy = table.wave.numpy(), table.energy.numpy()
+    doppler = speed / (wave * 1e-8)
+    strength = 0.0265400 * table.gf.numpy() * density * np.exp(-energy * 11604.518 / kelvin)
+    strength *= (1.0 - np.exp(-1.438776877e8 / (wave * kelvin))) / (math.sqrt(math.pi) * doppler)
+    perturbers = float((atmosphere.n_h1 + 0.42 * atmosphere.n_he1 + 0.85 * atmosphere.n_h2)[star, depth])
+    width = table.radiative.numpy() + table.width.numpy() * (kelvin / 1e4) ** table.exponent.numpy() * perturbers
+    reference = float(atmosphere.reference_opacity[star, depth])
+    total = np.zeros(PIXELS.count)
+    pixels = PIXELS.wave().numpy()
+    for i in np.nonzero(strength > threshold * reference)[0]:
+        distance = (pixels - wave[i]) / (wave[i] * speed[i] / 2.99792458e10)
+        total += strength[i] / reference * wofz(distance + 1j * width[i] / (4.0 * math.pi * doppler[i])).real
+    return total
+
+
+@pytest.mark.parametrize(("star", "depth"), [(0, 15), (0, 47), (1, 20), (1, 50)])
+def test_opacity_is_the_plain_sum(atmosphere: Atmosphere, star: int, depth: int) -> None:
+    opacity = LineOpacity(SOME, PIXELS, device=torch.device("cpu"), dtype=F64, threshold=1e-7)
+    background = torch.ones(2, 71, len(SOME.wave), dtype=F64)
+    zero = torch.zeros(2, 71, PIXELS.count, dtype=F64)
+    found = opacity.add(zero, atmosphere, background)[star, depth, 1:-1].numpy()
+    expected = plain_opacity(atmosphere, star, depth, 1e-9)[1:-1]
+    # Every ignored line takes away at most the threshold: 1e-7, and 32 / tau times that where light is not formed.
+    assert np.abs(found - expected).max() < 1e-4 * expected.max()
+    assert np.median(np.abs(found / expected - 1.0)) < 2e-3
+
+
+def test_threshold_costs_what_it_promises(atmosphere: Atmosphere) -> None:
+    """The opacity left out is below the threshold times the number of lines that overlap, and fades in smoothly."""
+    background = torch.ones(2, 71, len(SOME.wave), dtype=F64)
+    zero = torch.zeros(2, 71, PIXELS.count, dtype=F64)
+    all_lines, some = (
+        LineOpacity(SOME, PIXELS, device=torch.device("cpu"), dtype=F64, threshold=threshold).add(
+            zero, atmosphere, background
+        )
+        for threshold in (1e-6, 1e-3)
+    )
+    visible = atmosphere.log_tau <= 1.2
+    lost = (all_lines - some)[:, visible & (atmosphere.log_tau > -1.0), 1:-1]
+    assert float(lost.min()) > -1e-6 * float(all_lines.max())
+    assert 0.0 < float(lost.mean()) < 1e-2
+    assert not some[:, ~visible].any()
+
+
+def test_single_precision_is_enough(atmosphere: Atmosphere) -> None:
+    results = []
+    for dtype in (torch.float32, F64):
+        opacity = LineOpacity(SOME, PIXELS, device=torch.device("cpu"), dtype=dtype)
+        background = torch.ones(2, 71, len(SOME.wave), dtype=dtype)
+        results.append(opacity.add(torch.ones(2, 71, PIXELS.count, dtype=dtype), atmosphere, background).to(F64))
+    assert float((results[0] / results[1] - 1.0).abs().max()) < 4e-5
+
+
+def row(**values: str) -> dict[str, str]:
+    return {"wavelength_vac_A": "8664.520", "E_low_eV": "1.692", "vdw_b": "", **values}
+
+
+def test_van_der_waals_widths() -> None:
+    """ABO: Barklem et al. (2000) tabulate log width = -7.678 for Ca II 8662 at 10 000 K; Unsold: Gray's formula."""
+    calcium = 40.078 * 1.66053907e-24
+    width, exponent = lines._van_der_waals(row(vdw_kind="abo", vdw_a="291.", vdw_b="0.275"), calcium, 11.87, 2)
+    assert exponent == pytest.approx((1 - 0.275) / 2)
+    speed = math.sqrt(8 * 1.380649e-16 * 1e4 / math.pi / 1.66053907e-24 * (1 / 1.008 + 1 / 40.078))
+    section = 291.0 * 5.29177e-9**2 * (speed / 1e6) ** -0.275
+    assert width == pytest.approx(2 * (4 / math.pi) ** 0.1375 * gamma(2 - 0.1375) * speed * section, rel=1e-5)
+    assert math.log10(width) == pytest.approx(-7.678, abs=0.01)
+
+    iron = 55.845 * 1.66053907e-24
+    width, exponent = lines._van_der_waals(row(vdw_kind="log_gamma6_10kK", vdw_a="-7.54"), iron, 7.9, 1)
+    assert (width, exponent) == (pytest.approx(10**-7.54), 0.3)
+
+    # Unsold (1955): 17 v^(3/5) C6^(2/5) with v = 1.47e6 cm/s for iron and hydrogen at 10 000 K.
+    width, exponent = lines._van_der_waals(row(vdw_kind="unsold", vdw_a="2.5"), iron, 7.9025, 1)
+    upper = 1.692 + 12398.42 / 8664.520
+    c6 = 0.3e-30 * (1.0 / (7.9025 - upper) ** 2 - 1.0 / (7.9025 - 1.692) ** 2)
+    assert width == pytest.approx(2.5 * 17.0 * 1.4625e6**0.6 * c6**0.4, rel=1e-3)
+    assert exponent == 0.3
+
+
+def test_unknown_kind_of_width_is_named() -> None:
+    with pytest.raises(DataError, match="vdw_kind 'guess'"):
+        lines._van_der_waals(row(vdw_kind="guess", vdw_a="1.0"), 1e-22, 7.0, 1)
+
+
+def test_line_list_holds_what_its_description_says() -> None:
+    table = line_list()
+    assert len(table.wave) == 9836
+    assert bool((table.wave.diff() >= 0.0).all())
+    for values in (table.gf, table.radiative, table.width):
+        assert bool((values > 0.0).all())
+    strongest = torch.argmin((table.wave - 8544.438).abs())
+    assert table.species[int(table.species_index[strongest])] == "Ca II"
+    assert math.log10(float(table.gf[strongest])) == pytest.approx(-0.463, abs=1e-9)
+    assert {name.split()[0] for name in table.species} <= set(read_table("atomic_partition")["elements"])
+    assert sum(lines._ISOTOPES.values()) == pytest.approx(1.0, abs=1e-5)
