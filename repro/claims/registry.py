@@ -36,7 +36,7 @@ _EXTRA = {
 }
 _DOWNSIZED = (*_TEXT, "evidence", "tolerance")
 _DOWNSIZED_KINDS = ("ordering", "bound", "identity")  # a value would be a band taken from our own runs
-_ADDRESS = re.compile(r"[\w.+-]+(/[\w.+-]+)*")
+_ADDRESS = re.compile(r"[\w.+=-]+(/[\w.+=-]+)*")
 
 
 def read_registry(root: str | Path) -> Registry:
