@@ -17,7 +17,7 @@ from repro.physics.constants import BOLTZMANN, BOLTZMANN_EV, SECOND_RADIATION, S
 from repro.physics.lines import ABSORPTION, PERTURBERS, WIDTH_TEMPERATURE, LineList
 from repro.physics.voigt import WEAK_DAMPING, voigt_strong, voigt_weak
 
-THRESHOLD: Final = 1e-3  # of the background opacity, below which a line is ignored where log tau is not small
+THRESHOLD: Final = 5e-4  # of the background opacity, below which a line is ignored where log tau is not small
 _SHALLOW: Final = 10.0**-1.5  # optical depth above which the threshold grows as 1 / tau: little light forms there
 _DEEPEST: Final = 1.2  # log tau below which no light escapes, and lines are left out
 _WING_BOUND: Final = 2.0 * 1.3 / pi**0.5  # H(a, v) < exp(-v^2) + 1.3 a / (sqrt(pi) v^2)

@@ -17,7 +17,7 @@ WAVE_RANGE: Final = (7070.0, 8880.0)  # A, vacuum, of the spectrum
 BLUE_END: Final = 6600.0  # A, of the continuum blueward of it
 
 _BLUE_STEP: Final = 10.0  # A
-_PIXELS_AT_ONCE: Final = {"cpu": 1 << 17, "cuda": 1 << 19}  # of all stars together; 4 kB each while at work
+_PIXELS_AT_ONCE: Final = {"cpu": 1 << 17, "cuda": 1 << 19}  # of all stars together, 4 kB each at work
 
 
 @dataclass(frozen=True)

@@ -52,15 +52,15 @@ def test_shapes_and_sanity(synthesizer: Synthesizer) -> None:
 
 
 def test_single_precision_and_threshold(synthesizer: Synthesizer) -> None:
-    """Single precision costs 3e-6; the threshold 0.1 % rms and 0.6 % at the worst pixel."""
+    """Single precision costs 3e-7 rms, the threshold 0.05 % rms and 0.4 % at the worst pixel."""
     flux = synthesizer(STARS[:2]).flux
     exact = Synthesizer(wave_step=0.2, precision=F64)(STARS[:2]).flux
     assert float((flux / exact - 1.0).abs().max()) < 2e-5
     assert float((flux / exact - 1.0).std()) < 1e-6
     complete = Synthesizer(wave_step=0.2, threshold=0.01 * THRESHOLD)(STARS[:2]).flux
     lost = flux / complete - 1.0
-    assert float(lost.std(dim=-1).max()) < 1e-3
-    assert float(lost.abs().max()) < 8e-3
+    assert float(lost.std(dim=-1).max()) < 5e-4
+    assert float(lost.abs().max()) < 4e-3
 
 
 def test_derivatives_agree_with_central_differences() -> None:
