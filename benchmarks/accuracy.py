@@ -9,7 +9,6 @@ variance of the data after the same; derivatives from pairs one step apart in on
 """
 
 import os
-import sys
 from pathlib import Path
 
 import h5py
@@ -123,7 +122,8 @@ def main() -> None:
     """Prints every number of the table."""
     folder = os.environ.get("REPRO_VALIDATION_DIR")
     if not folder:
-        sys.exit("REPRO_VALIDATION_DIR is not set: it names the folder of the published validation spectra")
+        print("skipped: REPRO_VALIDATION_DIR is not set; it names the folder of the published validation spectra")
+        return
     for name, value in bosz(Path(folder)).items():
         print(f"BOSZ 2017, 30 spectra  {name:28s} {value:8.4f}")
     for star in ("sun", "g5000", "arc"):
