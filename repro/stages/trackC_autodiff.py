@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
 from functools import partial
+from itertools import chain
 from multiprocessing import get_context
 from typing import Final
 
@@ -25,7 +26,9 @@ from repro.stages.trackC_ceiling import fisher_conditions
 
 MAGNITUDE: Final = 21.5  # its errors weight the comparison: the grid on which the published headline rests
 
-Slopes = Callable[[NDArray[np.float64]], NDArray[np.float64]]  # labels (5,) -> derivatives (k, 4096) of the flux
+STARS_TOGETHER: Final = 3  # in one call: per star a third less time than alone, and still small beside the caches
+
+Slopes = Callable[[NDArray[np.float64]], NDArray[np.float64]]  # labels (B, 5) -> derivatives (B, k, 4096) of the flux
 
 _slopes_of_worker: Slopes
 
@@ -57,12 +60,13 @@ def slopes_at(
 
     Forward-mode differentiation is many small operations, which a second thread does not speed up.
     """
-    workers = 1 if arguments[0] == "cuda" else min(os.cpu_count() or 1, len(labels))
+    blocks = [labels[start : start + STARS_TOGETHER] for start in range(0, len(labels), STARS_TOGETHER)]
+    workers = 1 if arguments[0] == "cuda" else min(os.cpu_count() or 1, len(blocks))
     if workers == 1:
-        yield map(exact_slopes(*arguments), labels)
+        yield chain.from_iterable(map(exact_slopes(*arguments), blocks))
         return
     with ProcessPoolExecutor(workers, get_context("spawn"), _start_worker, arguments) as pool:
-        yield pool.map(_work, labels)
+        yield chain.from_iterable(pool.map(_work, blocks))
 
 
 def exact_slopes(device: str, microturbulence: float, names: Sequence[str]) -> Slopes:
@@ -78,7 +82,7 @@ def exact_slopes(device: str, microturbulence: float, names: Sequence[str]) -> S
 def _slopes(
     function: Callable[[Tensor], Tensor], names: Sequence[str], labels: NDArray[np.float64]
 ) -> NDArray[np.float64]:
-    slopes: NDArray[np.float64] = label_jacobian(function, torch.from_numpy(labels)[None], names)[0].cpu().numpy()
+    slopes: NDArray[np.float64] = label_jacobian(function, torch.from_numpy(labels), names).cpu().numpy()
     return slopes
 
 
