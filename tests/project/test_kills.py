@@ -1,6 +1,8 @@
 """SIGKILL in every stage: nothing half-written is left, the rerun completes with the undisturbed results."""
 
+import json
 import os
+import shutil
 import signal
 import subprocess
 import time
@@ -12,7 +14,7 @@ import pytest
 import yaml
 
 from repro.files import md5
-from tests.project.copies import copy_smallest, environment
+from tests.project.copies import copy_smallest, environment, run
 
 ROOT = Path(__file__).resolve().parents[2]
 STAGES: dict[str, Any] = yaml.safe_load((ROOT / "dvc.yaml").read_text())["stages"]
@@ -33,20 +35,14 @@ class Pipeline:
     folder: Path
     lock: str
     hashes: dict[str, str]  # of every file under data/ and results/
-    seconds: dict[str, float]  # wall time of each stage, start of Python included
+    seconds: dict[str, float]  # that each stage worked
 
 
 @pytest.fixture(scope="module")
 def pipeline(tmp_path_factory: pytest.TempPathFactory) -> Pipeline:
     folder = copy_smallest(ROOT, tmp_path_factory.mktemp("kills"))
-    starts = []
-    with start(folder, "dvc", "repro") as process:
-        for line in process.stdout:
-            if line.startswith("Running stage"):
-                starts.append((line.split("'")[1], time.monotonic()))
-    assert process.returncode == 0
-    ends = [*(begin for _, begin in starts[1:]), time.monotonic()]
-    seconds = {stage: end - begin for (stage, begin), end in zip(starts, ends, strict=True)}
+    run("dvc repro", folder)
+    seconds = json.loads((folder / ".dvc/tmp/repro-timings.json").read_text())
     assert set(seconds) == set(STAGES)
     return Pipeline(folder, (folder / "dvc.lock").read_text(), hashes(folder), seconds)
 
@@ -62,6 +58,21 @@ def start(folder: Path, *command: str, **variables: str) -> subprocess.Popen[str
         text=True,
         start_new_session=True,
     )
+
+
+def forget_runs(folder: Path) -> None:
+    """As in a first run: DVC must not restore from its run cache what the killed stage was to make."""
+    shutil.rmtree(folder / ".dvc/cache/runs", ignore_errors=True)
+
+
+def wait_for(stage: str, group: int) -> None:
+    """Return when the stage's own process runs in the process group."""
+    while True:
+        listing = subprocess.run(["ps", "-eo", "pgid=,args="], capture_output=True, text=True, check=True).stdout
+        module = f"-m repro.stages.{stage.replace('-', '_')}"
+        if any(line.split()[0] == str(group) and line.endswith(module) for line in listing.splitlines()):
+            return
+        time.sleep(0.02)
 
 
 def hashes(folder: Path) -> dict[str, str]:
@@ -89,6 +100,7 @@ def assert_rerun_completes(pipeline: Pipeline) -> None:
 @pytest.mark.parametrize("stage", STAGES)
 def test_kill_before_the_output_gets_its_name(pipeline: Pipeline, stage: str, tmp_path: Path) -> None:
     (tmp_path / "sitecustomize.py").write_text(KILLER)
+    forget_runs(pipeline.folder)
     with start(
         pipeline.folder,
         *("dvc", "repro", "--force", "--single-item", stage),
@@ -104,11 +116,10 @@ def test_kill_before_the_output_gets_its_name(pipeline: Pipeline, stage: str, tm
 @pytest.mark.slow
 @pytest.mark.parametrize("stage", STAGES)
 def test_kill_of_stage_and_dvc_at_work(pipeline: Pipeline, stage: str) -> None:
-    """Kill the whole process group at three quarters of the stage's time, wherever that is."""
+    """Kill the whole process group after three quarters of the stage's working time, wherever that is."""
+    forget_runs(pipeline.folder)
     with start(pipeline.folder, "dvc", "repro", "--force", "--single-item", stage) as process:
-        for line in process.stdout:
-            if line.startswith("Running stage"):
-                break
+        wait_for(stage, process.pid)
         time.sleep(0.75 * pipeline.seconds[stage])
         os.killpg(process.pid, signal.SIGKILL)
     assert process.returncode in (-signal.SIGKILL, 0)
