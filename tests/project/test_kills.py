@@ -33,7 +33,7 @@ class Pipeline:
     """A finished run of the smallest pipeline."""
 
     folder: Path
-    lock: str
+    lock: dict[str, Any]
     hashes: dict[str, str]  # of every file under data/ and results/
     seconds: dict[str, float]  # that each stage worked
 
@@ -44,7 +44,7 @@ def pipeline(tmp_path_factory: pytest.TempPathFactory) -> Pipeline:
     run("dvc repro", folder)
     seconds = json.loads((folder / ".dvc/tmp/repro-timings.json").read_text())
     assert set(seconds) == set(STAGES)
-    return Pipeline(folder, (folder / "dvc.lock").read_text(), hashes(folder), seconds)
+    return Pipeline(folder, read_lock(folder), hashes(folder), seconds)
 
 
 def start(folder: Path, *command: str, **variables: str) -> subprocess.Popen[str]:
@@ -60,9 +60,16 @@ def start(folder: Path, *command: str, **variables: str) -> subprocess.Popen[str
     )
 
 
-def forget_runs(folder: Path) -> None:
-    """As in a first run: DVC must not restore from its run cache what the killed stage was to make."""
+def forget(folder: Path, stage: str) -> None:
+    """As before a stage's first run: DVC must not restore from its records what the killed stage was to make."""
     shutil.rmtree(folder / ".dvc/cache/runs", ignore_errors=True)
+    lock = read_lock(folder)
+    del lock["stages"][stage]
+    (folder / "dvc.lock").write_text(yaml.safe_dump(lock))
+
+
+def read_lock(folder: Path) -> dict[str, Any]:
+    return yaml.safe_load((folder / "dvc.lock").read_text())
 
 
 def wait_for(stage: str, group: int) -> None:
@@ -92,7 +99,7 @@ def assert_rerun_completes(pipeline: Pipeline) -> None:
         ["dvc", "repro"], cwd=pipeline.folder, env=environment(pipeline.folder), capture_output=True, text=True
     )
     assert rerun.returncode == 0, rerun.stdout + rerun.stderr
-    assert (pipeline.folder / "dvc.lock").read_text() == pipeline.lock
+    assert read_lock(pipeline.folder) == pipeline.lock
     assert hashes(pipeline.folder) == pipeline.hashes, "also: no temporary file is left"
 
 
@@ -100,7 +107,7 @@ def assert_rerun_completes(pipeline: Pipeline) -> None:
 @pytest.mark.parametrize("stage", STAGES)
 def test_kill_before_the_output_gets_its_name(pipeline: Pipeline, stage: str, tmp_path: Path) -> None:
     (tmp_path / "sitecustomize.py").write_text(KILLER)
-    forget_runs(pipeline.folder)
+    forget(pipeline.folder, stage)
     with start(
         pipeline.folder,
         *("dvc", "repro", "--force", "--single-item", stage),
@@ -117,7 +124,7 @@ def test_kill_before_the_output_gets_its_name(pipeline: Pipeline, stage: str, tm
 @pytest.mark.parametrize("stage", STAGES)
 def test_kill_of_stage_and_dvc_at_work(pipeline: Pipeline, stage: str) -> None:
     """Kill the whole process group after three quarters of the stage's working time, wherever that is."""
-    forget_runs(pipeline.folder)
+    forget(pipeline.folder, stage)
     with start(pipeline.folder, "dvc", "repro", "--force", "--single-item", stage) as process:
         wait_for(stage, process.pid)
         time.sleep(0.75 * pipeline.seconds[stage])
