@@ -15,6 +15,8 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Final, Literal
 
+import yaml
+
 from repro.errors import ParameterError
 from repro.params import Params, read_params
 
@@ -43,6 +45,7 @@ def examine(root: Path) -> Iterator[Check]:
     yield check_memory(memory_limit())
     yield check_git(root)
     yield from check_dvc(root)
+    yield check_lock(root / "dvc.lock")
     yield check_disk(root)
     yield check_writable(root)
 
@@ -189,6 +192,21 @@ def check_dvc(root: Path) -> Iterator[Check]:
         else:
             yield Check("DVC", "ok", found)
         yield check_offline(repo.config["core"])
+
+
+def check_lock(path: Path) -> Check:
+    """Whether dvc.lock is whole: DVC writes it in place, so a kill at that moment leaves a part, and DVC then stops."""
+    if not path.exists():
+        return Check("dvc.lock", "ok", "absent: nothing has run yet")
+    try:
+        stages = yaml.safe_load(path.read_text(encoding="utf-8"))["stages"]
+        cut = [name for name, entry in stages.items() if "cmd" not in entry]
+    except (yaml.YAMLError, TypeError, KeyError, AttributeError) as error:
+        cut = [str(error)]
+    if cut:
+        advice = "run `git checkout dvc.lock`, or delete it, and then `dvc repro`"
+        return Check("dvc.lock", "fail", f"cut short at {cut[0]}: DVC was killed while writing it", advice)
+    return Check("dvc.lock", "ok", f"records {len(stages)} stages")
 
 
 def check_offline(core: dict[str, object]) -> Check:

@@ -123,6 +123,25 @@ def test_links_and_offline_mode(empty_repository: Path) -> None:
     assert offline.advice == "run `dvc config core.check_update false`"
 
 
+@pytest.mark.parametrize(
+    ("text", "level"),
+    [
+        ("schema: '2.0'\nstages:\n  a:\n    cmd: echo\n", "ok"),
+        ("schema: '2.0'\nstages:\n  a:\n", "fail"),
+        ("schema: '2.0'\nstages:\n  a: {cmd", "fail"),
+        ("schema: '2.0'\n", "fail"),
+        ("", "fail"),
+    ],
+)
+def test_lock_that_a_kill_cut_short(tmp_path: Path, text: str, level: str) -> None:
+    path = tmp_path / "dvc.lock"
+    assert doctor.check_lock(path).level == "ok"
+    path.write_text(text)
+    check = doctor.check_lock(path)
+    assert check.level == level
+    assert ("git checkout dvc.lock" in check.advice) == (level == "fail")
+
+
 def test_disk(project_root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     params = read_params(project_root / "params.yaml")
     need = doctor.disk_needed(params)
