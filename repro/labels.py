@@ -1,12 +1,10 @@
-"""The five stellar labels, their order in every array, their units and the box they are drawn from."""
+"""The five stellar labels, their order in every array, and the box they are drawn from."""
 
 from typing import Final
 
 LABELS: Final = ("T_eff", "log_g", "M_H", "a_M", "C_M")
 
-UNITS: Final = {"T_eff": "K", "log_g": "dex", "M_H": "dex", "a_M": "dex", "C_M": "dex"}
-
-# The box of the original generator configuration (5D lattice limits).
+# The box of the original generator configuration (5D lattice limits): K for T_eff, dex for the others.
 BOX: Final = {
     "T_eff": (3750.0, 6000.0),
     "log_g": (1.0, 5.0),
