@@ -5,10 +5,10 @@ from typing import Any
 
 import pytest
 import yaml
-from throwaway import Project
 
 from repro.claims.evidence import lock_hashes, read_evidence
 from repro.errors import ClaimError
+from tests.claims.throwaway import Project
 
 BAD = {
     "no JSON": (lambda text: text[:50], ", column "),

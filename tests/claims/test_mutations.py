@@ -4,9 +4,9 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from throwaway import Project, claim, ordering
 
 from repro.errors import ClaimError
+from tests.claims.throwaway import Project, claim, ordering
 
 CLAIMS: dict[str, dict[str, Any]] = {
     "value": claim("Z-1"),

@@ -7,7 +7,6 @@ from typing import Any
 
 import numpy as np
 import pytest
-from throwaway import Project, claim, digest
 
 from repro.bounds.table import CeilingTable, DerivativeComparison
 from repro.claims.recorded import MANIFEST, read_recorded, record
@@ -15,6 +14,7 @@ from repro.errors import ClaimError
 from repro.files import sha256
 from repro.scores.ceilings import summarise, summarise_derivatives
 from repro.stages.trackC_evaluate import evidence_value
+from tests.claims.throwaway import Project, claim, digest
 
 MEDIAN = "3D/21.5/r2max_median"
 

@@ -3,11 +3,11 @@
 from pathlib import Path
 
 import pytest
-from throwaway import Project, claim, ordering
 
 from repro.claims.claim import Printed, Source, disagreements, same_printed
 from repro.claims.registry import read_registry
 from repro.errors import ClaimError
+from tests.claims.throwaway import Project, claim, ordering
 
 HEAD = "schema: 1\ntrack: trackZ\ntitle: A test\nclaims:\n"
 GOOD = """\

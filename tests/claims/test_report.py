@@ -4,11 +4,11 @@ import json
 from pathlib import Path
 
 import pytest
-from throwaway import Project, claim, ordering
 
 from repro.claims import report
 from repro.claims.registry import read_registry
 from repro.errors import ClaimError, DataError
+from tests.claims.throwaway import Project, claim, ordering
 
 DOWNSIZED = {"id": "Z-1-ci", "statement": "It rises.", "kind": "ordering", "relation": "increasing"}
 

@@ -5,9 +5,9 @@ from typing import Any
 
 import pytest
 from scipy import stats
-from throwaway import Project, claim, ordering
 
 from repro.errors import ClaimError
+from tests.claims.throwaway import Project, claim, ordering
 
 WIDE = {"absolute": 0.1, "why": "other opacities"}
 BOSZ = {"required": {"noise": 1.0}, "stated": {"source": "bosz"}}

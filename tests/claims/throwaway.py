@@ -5,6 +5,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+import pytest
 import yaml
 from click.testing import CliRunner, Result
 
@@ -115,3 +116,12 @@ def _entry(value: Any) -> Any:
     if isinstance(value, dict):
         return value
     return {"runs": value} if isinstance(value, list) else {"value": value}
+
+
+@pytest.fixture
+def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Project:
+    """An empty throw-away project, with the working directory inside it."""
+    root = tmp_path / "project"
+    root.mkdir()
+    monkeypatch.chdir(root)
+    return Project(root)

@@ -2,7 +2,7 @@
 
 import json
 
-from throwaway import Project, claim
+from tests.claims.throwaway import Project, claim
 
 
 def test_first_time_then_changes_then_nothing(project: Project) -> None:

@@ -2,7 +2,7 @@
 
 import json
 
-from throwaway import Project, claim, ordering
+from tests.claims.throwaway import Project, claim, ordering
 
 
 def test_listing(project: Project) -> None:

@@ -6,7 +6,8 @@ import sys
 from pathlib import Path
 
 import pytest
-from throwaway import Project, claim, ordering
+
+from tests.claims.throwaway import Project, claim, ordering
 
 HEAVY = ("torch", "pandas", "numpy", "scipy", "h5py", "rich", "matplotlib", "pandera", "sklearn")
 

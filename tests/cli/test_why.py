@@ -2,7 +2,7 @@
 
 import json
 
-from throwaway import Project, claim
+from tests.claims.throwaway import Project, claim
 
 
 def _flat(text: str) -> str:
