@@ -14,10 +14,9 @@ from numpy.typing import NDArray
 from repro.errors import DataError
 from repro.files import atomic_path, remove_leftovers
 from repro.instrument.pixels import N_PIXELS, pixel_centres
-from repro.labels import LABELS
 from repro.progress import Report, silent
 from repro.sources.protocol import Observe, Source
-from repro.spectra.lattice import Lattice
+from repro.spectra.lattice import Lattice, describe
 from repro.spectra.nodes import NodeGrid
 
 _Block = tuple[NDArray[np.float32], NDArray[np.float64]]  # flux (b, 4096), zero_point (b,)
@@ -92,8 +91,9 @@ def observe_nodes(source: Source, instrument: Observe, labels: NDArray[np.float6
     good = np.isfinite(flux).all(axis=1) & (flux > 0).all(axis=1) & np.isfinite(zero_point)
     if not good.all():
         row = int(np.flatnonzero(~good)[0])
-        where = ", ".join(f"{name} {value:g}" for name, value in zip(LABELS, labels[row], strict=True))
-        raise DataError(f"source {source.name}: the spectrum at {where} has a flux that is not finite and positive")
+        raise DataError(
+            f"source {source.name}: the spectrum at {describe(labels[row])} has a flux that is not finite and positive"
+        )
     return flux, zero_point
 
 

@@ -1,4 +1,4 @@
-"""The regular lattice of model nodes in the five labels."""
+"""The lattice of model nodes in the five labels: a product of axes, in which single nodes may have no model."""
 
 import math
 from collections.abc import Mapping
@@ -17,16 +17,19 @@ _ON_NODE = 1e-6
 
 @dataclass(frozen=True)
 class Lattice:
-    """A full tensor product of label axes, in C order of `LABELS` (C_M runs fastest).
+    """A tensor product of label axes, in C order of `LABELS` (C_M runs fastest), less the nodes without a model.
 
     Args:
-        axes: one strictly increasing tuple of nodes for each of the five labels.
+        axes: one strictly increasing tuple of nodes for each of the five labels; steps need not be equal.
+        missing: positions, in C order of the whole product, of the nodes that have no model; increasing.
 
     Raises:
-        DataError: a label is missing or unknown, or an axis is empty, not finite or not increasing.
+        DataError: a label is missing or unknown, an axis is empty, not finite or not increasing, or `missing` is not
+            increasing, not in the product, or all of it.
     """
 
     axes: Mapping[str, tuple[float, ...]]
+    missing: tuple[int, ...] = ()
 
     def __post_init__(self) -> None:
         if set(self.axes) != set(LABELS):
@@ -37,16 +40,25 @@ class Lattice:
             if any(right <= left for left, right in zip(nodes, nodes[1:], strict=False)):
                 raise DataError(f"lattice: axis {name} must increase strictly; it is {nodes}")
         object.__setattr__(self, "axes", {name: tuple(float(node) for node in self.axes[name]) for name in LABELS})
+        holes, total = tuple(int(position) for position in self.missing), math.prod(self.shape)
+        if any(right <= left for left, right in zip(holes, holes[1:], strict=False)):
+            raise DataError("lattice: the positions of the missing nodes must increase strictly")
+        if holes and not (holes[0] >= 0 and holes[-1] < total and len(holes) < total):
+            raise DataError(
+                f"lattice: {len(holes)} missing nodes at positions {holes[0]} to {holes[-1]} of {total}; positions run "
+                f"from 0 to {total - 1}, and at least one node must have a model"
+            )
+        object.__setattr__(self, "missing", holes)
 
     @property
     def shape(self) -> tuple[int, ...]:
-        """Number of nodes along each of the five axes."""
+        """Number of nodes along each of the five axes, missing ones included."""
         return tuple(len(nodes) for nodes in self.axes.values())
 
     @property
     def size(self) -> int:
-        """Number of nodes N."""
-        return math.prod(self.shape)
+        """Number N of nodes that have a model."""
+        return math.prod(self.shape) - len(self.missing)
 
     @property
     def free(self) -> tuple[str, ...]:
@@ -54,14 +66,35 @@ class Lattice:
         return tuple(name for name, nodes in self.axes.items() if len(nodes) > 1)
 
     @cached_property
+    def rows(self) -> NDArray[np.intp]:
+        """Row of every node of the product in `labels`, of `shape`; -1 where there is no model."""
+        rows = np.full(math.prod(self.shape), -1, dtype=np.intp)
+        rows[np.delete(np.arange(len(rows)), self.missing)] = np.arange(self.size)
+        return rows.reshape(self.shape)
+
+    @cached_property
+    def positions(self) -> NDArray[np.intp]:
+        """Position along each axis of the nodes that have a model, (N, 5)."""
+        return np.argwhere(self.rows >= 0)
+
+    @cached_property
     def labels(self) -> NDArray[np.float64]:
-        """Labels of all nodes, (N, 5)."""
-        mesh = np.meshgrid(*self.axes.values(), indexing="ij")
-        return np.stack([values.ravel() for values in mesh], axis=1)
+        """Labels of the nodes that have a model, (N, 5)."""
+        return self._values(self.positions)
 
     def reshape(self, values: NDArray[np.generic]) -> NDArray[np.generic]:
-        """(N, ...) values as (n_T_eff, n_log_g, n_M_H, n_a_M, n_C_M, ...)."""
+        """(N, ...) values as (n_T_eff, n_log_g, n_M_H, n_a_M, n_C_M, ...). Raises DataError if nodes are missing."""
+        self.require_whole("an array over the axes")
         return values.reshape(self.shape + values.shape[1:])
+
+    def require_whole(self, what: str) -> None:
+        """Raise DataError, naming the first hole, unless every node has a model; `what` is it that needs them all."""
+        if self.missing:
+            hole = self._name(np.array(np.unravel_index(self.missing[0], self.shape)))
+            raise DataError(
+                f"{what} needs every node of the lattice; {len(self.missing)} of {math.prod(self.shape)} have no "
+                f"model, the first at {hole}. Cut a lattice without them, or use the sampling mode `paper`."
+            )
 
     def nearest(self, labels: NDArray[np.float64]) -> NDArray[np.intp]:
         """Position along each axis of the nearest node, (n, 5) for labels (n, 5); the lower node in a tie."""
@@ -72,23 +105,36 @@ class Lattice:
         return positions
 
     def snap(self, labels: NDArray[np.float64]) -> NDArray[np.float64]:
-        """The nearest node values, (n, 5)."""
-        positions = self.nearest(labels)
-        return np.stack([np.array(nodes)[positions[:, c]] for c, nodes in enumerate(self.axes.values())], axis=1)
+        """The nearest node values, (n, 5), whether or not there is a model."""
+        return self._values(self.nearest(labels))
 
     def index(self, labels: NDArray[np.float64]) -> NDArray[np.intp]:
         """Row of each node in `labels` order, (n,) for labels (n, 5).
 
         Raises:
-            DataError: a label is not on a node.
+            DataError: a label is not on a node, or the node has no model.
         """
-        positions = self.nearest(labels)
         self.require_on_nodes(labels, LABELS)
-        return self.flat(positions)
+        positions = self.nearest(labels)
+        rows = self.flat(positions)
+        absent = np.flatnonzero(rows < 0)
+        if absent.size:
+            raise DataError(f"row {absent[0]}: the lattice has no model at {self._name(positions[absent[0]])}")
+        return rows
 
     def flat(self, positions: NDArray[np.intp]) -> NDArray[np.intp]:
-        """Row of each node from its positions along the axes, (n,) for (n, 5)."""
-        return np.ravel_multi_index(tuple(positions.T), self.shape)
+        """Row of each node from its positions along the axes, (n,) for (n, 5); -1 where there is no model."""
+        return self.rows[tuple(positions.T)]
+
+    def part(self, axes: Mapping[str, tuple[float, ...]]) -> "Lattice":
+        """The lattice of some nodes of each axis; what is missing here is missing there.
+
+        Raises:
+            DataError: a value is not a node of this lattice.
+        """
+        whole = Lattice(axes)
+        self.require_on_nodes(whole.labels, LABELS)
+        return Lattice(axes, tuple(np.flatnonzero(self.flat(self.nearest(whole.labels)) < 0).tolist()))
 
     def require_on_nodes(self, labels: NDArray[np.float64], names: tuple[str, ...]) -> None:
         """Raise DataError, naming the row, unless the labels (n, 5) called `names` lie on nodes."""
@@ -116,6 +162,17 @@ class Lattice:
         nodes = self.axes[name]
         return min((right - left for left, right in zip(nodes, nodes[1:], strict=False)), default=1.0)
 
+    def _values(self, positions: NDArray[np.intp]) -> NDArray[np.float64]:
+        return np.stack([np.array(nodes)[positions[:, c]] for c, nodes in enumerate(self.axes.values())], axis=1)
+
+    def _name(self, position: NDArray[np.intp]) -> str:
+        return describe(self._values(position[None])[0])
+
+
+def describe(labels: NDArray[np.float64]) -> str:
+    """One node for a message: `T_eff 5000, log_g 3, ...` from labels (5,)."""
+    return ", ".join(f"{name} {value:g}" for name, value in zip(LABELS, labels, strict=True))
+
 
 def paper_3d() -> Lattice:
     """The paper's 3D slice: 10 x 9 x 14 = 1260 nodes at solar alpha and carbon."""
@@ -125,6 +182,20 @@ def paper_3d() -> Lattice:
 def paper_5d() -> Lattice:
     """The paper's full lattice: 10 x 9 x 14 x 4 x 6 = 30240 nodes."""
     return Lattice(_paper_axes())
+
+
+def pack_5d() -> Lattice:
+    """The part of the paper's full lattice that the pinned pack holds: 5 x 9 x 7 x 4 x 4 = 5040 nodes.
+
+    Both ends of every axis stay, and log_g and a_M are whole. T_eff and [M/H] are thinned to about every second node;
+    of C_M the two that bracket the solar value and the two ends remain.
+    """
+    thinned = {
+        "T_eff": (3750.0, 4250.0, 4750.0, 5250.0, 6000.0),
+        "M_H": (-2.5, -2.0, -1.5, -1.0, -0.5, 0.0, 0.75),
+        "C_M": (-0.75, -0.25, 0.0, 0.5),
+    }
+    return Lattice({**_paper_axes(), **thinned})
 
 
 def _paper_axes() -> dict[str, tuple[float, ...]]:

@@ -1,7 +1,7 @@
 """The node grid: noise-free spectra of all lattice nodes on the PFS-MR pixels."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
@@ -13,7 +13,7 @@ from repro.errors import DataError
 from repro.instrument.pixels import N_PIXELS, pixel_centres
 from repro.labels import LABELS
 from repro.spectra import hdf5
-from repro.spectra.lattice import Lattice
+from repro.spectra.lattice import Lattice, describe
 
 _SCHEMA: Final = 1
 _WAVE_TOLERANCE: Final = 1e-6  # [A]
@@ -22,7 +22,7 @@ _CHUNK_ROWS: Final = 16
 
 @dataclass(frozen=True)
 class NodeGrid:
-    """Spectra of the N nodes of a lattice, line-spread function applied.
+    """Spectra of the N nodes of a lattice that have a model, line-spread function applied.
 
     Attributes:
         lattice: the nodes, N of them.
@@ -41,6 +41,15 @@ class NodeGrid:
     source: str
     fingerprint: str
     microturbulence: float
+
+    def sub(self, lattice: Lattice) -> "NodeGrid":
+        """The spectra of some of the nodes, for example of `self.lattice.part(axes)`.
+
+        Raises:
+            DataError: a node of `lattice` is not here.
+        """
+        rows = self.lattice.index(lattice.labels)
+        return replace(self, lattice=lattice, flux=self.flux[rows], zero_point=self.zero_point[rows])
 
     def write(self, path: str | Path) -> None:
         """Write the grid atomically; equal grids give equal bytes. Raises DataError on a full disk."""
@@ -69,6 +78,8 @@ def write_header(file: h5py.File, grid: NodeGrid) -> None:
     file.attrs["microturbulence"] = grid.microturbulence
     for name, nodes in grid.lattice.axes.items():
         hdf5.write_array(file, f"axes/{name}", np.array(nodes))
+    if grid.lattice.missing:
+        hdf5.write_array(file, "missing", np.array(grid.lattice.missing, dtype=np.int64))
     hdf5.write_array(file, "wave", grid.wave)
 
 
@@ -77,7 +88,7 @@ def read_grid(file: h5py.File, read_flux: Callable[[], NDArray[np.float32]]) -> 
     schema = hdf5.require_attribute(file, "schema")
     if schema != _SCHEMA:
         raise DataError(f"{file.filename}: layout version {schema}, this kit reads {_SCHEMA}; make the file again")
-    lattice = Lattice({name: tuple(hdf5.read_array(file, f"axes/{name}")) for name in LABELS})
+    lattice = _read_lattice(file)
     hdf5.require_dataset(file, "zero_point", (lattice.size,))
     hdf5.require_dataset(file, "wave", (N_PIXELS,))
     if "flux" in file:
@@ -94,6 +105,15 @@ def read_grid(file: h5py.File, read_flux: Callable[[], NDArray[np.float32]]) -> 
     require_pixel_grid(grid.wave, file.filename)
     require_physical(grid, file.filename)
     return grid
+
+
+def _read_lattice(file: h5py.File) -> Lattice:
+    axes = {name: tuple(hdf5.read_array(file, f"axes/{name}").tolist()) for name in LABELS}
+    missing = tuple(hdf5.read_array(file, "missing").tolist()) if "missing" in file else ()
+    try:
+        return Lattice(axes, missing)
+    except DataError as error:
+        raise DataError(f"{file.filename}: {error}") from error
 
 
 def require_pixel_grid(wave: NDArray[np.float64], name: str) -> None:
@@ -115,9 +135,8 @@ def require_physical(grid: NodeGrid, name: str) -> None:
         if good.all():
             continue
         row, pixel = np.argwhere(~good)[0]
-        labels = ", ".join(f"{label} {value:g}" for label, value in zip(LABELS, grid.lattice.labels[row], strict=True))
         place = f" pixel {pixel}" if column == "flux" else ""
         raise DataError(
-            f"{name}: {column} of node {row} ({labels}){place} is {values[row, pixel]}; "
+            f"{name}: {column} of node {row} ({describe(grid.lattice.labels[row])}){place} is {values[row, pixel]}; "
             "it must be finite" + (" and positive" if column == "flux" else "")
         )
