@@ -2,7 +2,7 @@
 
 from functools import cache
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 import torch
@@ -32,6 +32,9 @@ class LteSource:
         self.microturbulence = microturbulence
         self._synthesizer = Synthesizer(device=device, microturbulence=microturbulence)
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _source, (self.device, self.microturbulence)
+
     def spectra(self, labels: NDArray[np.float64] | Tensor) -> Spectrum:
         """High-resolution spectra at labels (b, 5)."""
         return self._synthesizer(torch.as_tensor(labels, dtype=torch.float64, device=self.device))
@@ -39,6 +42,12 @@ class LteSource:
     def fingerprint(self) -> str:
         """SHA-256 of the physics and instrument code that shapes a node, and of their tables."""
         return _fingerprint()
+
+
+@cache
+def _source(device: str, microturbulence: float) -> LteSource:
+    """One source a process: unpickling it with each task must not read the tables again."""
+    return LteSource(device, microturbulence)
 
 
 @cache

@@ -9,12 +9,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from repro.errors import DataError
+from repro.errors import DataError, EnvironmentProblem
 from repro.files import sha256
-from repro.spectra.build import build_node_file, build_nodes
+from repro.spectra import build
+from repro.spectra.build import build_node_file, build_nodes, local_pool
 from repro.spectra.nodes import NodeGrid
+from tests.spectra.smooth import SmoothSource, observe_smooth
 
-HERE = Path(__file__).parent
+ROOT = Path(__file__).parents[2]
 
 
 class Stop(Exception):
@@ -115,8 +117,8 @@ def test_a_full_disk_leaves_the_finished_blocks_alone(source, instrument, lattic
 
 KILLED = """
 import sys, time
-sys.path.insert(0, {here!r})
-from conftest import SmoothSource, observe_smooth, small_lattice
+sys.path.insert(0, {root!r})
+from tests.spectra.smooth import SmoothSource, observe_smooth, small_lattice
 from repro.spectra.build import build_node_file
 
 def slow(labels):
@@ -128,7 +130,7 @@ build_node_file(SmoothSource(), slow, small_lattice(), {folder!r} + "/nodes.h5",
 
 
 def test_a_killed_build_leaves_no_file_and_completes_with_the_same_bytes(source, instrument, lattice, tmp_path, grid):
-    process = subprocess.Popen([sys.executable, "-c", KILLED.format(here=str(HERE), folder=str(tmp_path))])
+    process = subprocess.Popen([sys.executable, "-c", KILLED.format(root=str(ROOT), folder=str(tmp_path))])
     while len(list((tmp_path / "work").glob("[!.]*.npz"))) < 3 and process.poll() is None:
         time.sleep(0.02)
     process.send_signal(signal.SIGKILL)
@@ -139,3 +141,88 @@ def test_a_killed_build_leaves_no_file_and_completes_with_the_same_bytes(source,
     grid.write(tmp_path / "whole.h5")
     assert sha256(tmp_path / "nodes.h5") == sha256(tmp_path / "whole.h5")
     assert sorted(entry.name for entry in tmp_path.iterdir()) == ["nodes.h5", "whole.h5"]
+
+
+class Slow(SmoothSource):
+    """Takes a while, says which process makes a spectrum, and may kill it there."""
+
+    def __init__(self, log, fatal=False):
+        super().__init__()
+        self._log, self._fatal = log, fatal
+
+    def spectra(self, labels):
+        (self._log / str(os.getpid())).touch()
+        if self._fatal:
+            os.kill(os.getpid(), signal.SIGKILL)
+        time.sleep(0.05)
+        return super().spectra(labels)
+
+
+def test_several_processes_give_the_same_grid(lattice, tmp_path, grid):
+    log = tmp_path / "log"
+    log.mkdir()
+    counts = []
+    with local_pool(2) as executor:
+        other = build_nodes(
+            Slow(log), observe_smooth, lattice, tmp_path / "work", executor=executor,
+            progress=lambda done, total: counts.append((done, total)),
+        )  # fmt: skip
+        np.testing.assert_array_equal(other.flux, grid.flux)
+        np.testing.assert_array_equal(other.zero_point, grid.zero_point)
+        assert str(os.getpid()) not in [entry.name for entry in log.iterdir()]
+        assert counts[-1] == (100, 100) and len(counts) == 13
+        with pytest.raises(EnvironmentProblem, match="a process that synthesised nodes died.*run the same command"):
+            build_nodes(Slow(log, fatal=True), observe_smooth, lattice, tmp_path / "other", executor=executor)
+
+
+def test_one_worker_is_this_process():
+    with local_pool(1) as executor:
+        assert executor is None
+
+
+def test_a_graphics_card_gets_larger_blocks(instrument, lattice, tmp_path, grid):
+    on_card = SmoothSource()
+    on_card.device = "cuda:0"
+    other = build_nodes(on_card, instrument, lattice, tmp_path)
+    assert on_card.calls == 1 and build.BLOCK["cuda"] >= 64
+    np.testing.assert_allclose(other.flux, grid.flux, rtol=1e-6)
+
+
+KILLED_POOL = """
+import sys
+from pathlib import Path
+sys.path.insert(0, {root!r})
+from tests.spectra.smooth import observe_smooth, small_lattice
+from tests.spectra.test_build import Slow
+from repro.spectra.build import build_node_file, local_pool
+
+if __name__ == "__main__":
+    folder = Path({folder!r})
+    with local_pool(2) as executor:
+        build_node_file(
+            Slow(folder / "log"), observe_smooth, small_lattice(), folder / "nodes.h5", folder / "work",
+            block=1, executor=executor,
+        )
+"""
+
+
+@pytest.mark.slow
+def test_a_killed_pool_takes_its_processes_along_and_the_rerun_completes(source, instrument, lattice, tmp_path, grid):
+    (tmp_path / "log").mkdir()
+    script = tmp_path / "script.py"
+    script.write_text(KILLED_POOL.format(root=str(ROOT), folder=str(tmp_path)))
+    process = subprocess.Popen([sys.executable, str(script)])
+    while len(list((tmp_path / "work").glob("[!.]*.npz"))) < 5 and process.poll() is None:
+        time.sleep(0.02)
+    process.send_signal(signal.SIGKILL)
+    assert process.wait() == -signal.SIGKILL
+    workers = [int(entry.name) for entry in (tmp_path / "log").iterdir()]
+    assert workers
+    deadline = time.monotonic() + 30.0
+    while any(Path(f"/proc/{worker}").exists() for worker in workers):
+        assert time.monotonic() < deadline, "a worker outlived the process that started it"
+        time.sleep(0.05)
+    build_node_file(source, instrument, lattice, tmp_path / "nodes.h5", tmp_path / "work", block=1)
+    assert source.calls <= 95
+    grid.write(tmp_path / "whole.h5")
+    assert sha256(tmp_path / "nodes.h5") == sha256(tmp_path / "whole.h5")
