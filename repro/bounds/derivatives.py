@@ -3,6 +3,9 @@
 The original computation (scaling_fisher_ceiling_v2, section 2 of its log) takes secants over two lattice steps. The
 order of its one-sided differences at the edges is not stated, so both orders are available, and a five-point scheme
 tells how much the lattice step itself matters.
+
+All schemes are slopes of the polynomial through their points, so that they keep their order on unequal steps. Where a
+node has no model the line is cut: the nodes beside it are edges.
 """
 
 from collections.abc import Sequence
@@ -29,11 +32,14 @@ class Stencil:
     names: the k free labels, in `LABELS` order.
     neighbours: (N, k, s) node indices that enter each derivative.
     weights: (N, k, s) their weights [1 / label unit]; unused places have weight 0.
+    complete: (N,) whether a node has a neighbour along every free axis. All weights of one that has not are 0, so that
+        nothing passes for identifiable there: a label without a derivative is unknown, not known.
     """
 
     names: tuple[str, ...]
     neighbours: NDArray[np.intp]
     weights: NDArray[np.float64]
+    complete: NDArray[np.bool_]
 
     def jacobian(
         self, flux: NDArray[np.floating], nodes: NDArray[np.intp] | slice = slice(None)
@@ -62,18 +68,20 @@ def derivative_stencil(lattice: Lattice, scheme: Scheme = "first_order") -> Sten
     if not lattice.free:
         raise ParameterError("the lattice has no axis with more than one node: there is nothing to differentiate")
     node = np.arange(lattice.size)
-    positions = dict(zip(lattice.axes, np.unravel_index(node, lattice.shape), strict=True))
-    strides = dict(zip(lattice.axes, np.cumprod((1, *lattice.shape[:0:-1]))[::-1], strict=True))
     width = max(_WIDTHS[scheme])
     neighbours = np.tile(node[:, None, None], (1, len(lattice.free), width))
     weights = np.zeros(neighbours.shape)
     for column, name in enumerate(lattice.free):
-        places, factors = _axis_stencil(np.array(lattice.axes[name]), *_WIDTHS[scheme])
-        here = positions[name]
-        used = places.shape[1]
-        neighbours[:, column, :used] += (places[here] - here[:, None]) * strides[name]
-        weights[:, column, :used] = factors[here]
-    return Stencil(lattice.free, neighbours, weights)
+        for lines, present in _lines(lattice, name):
+            values = np.array(lattice.axes[name])[present]
+            for run in np.split(np.arange(present.size), np.flatnonzero(np.diff(present) > 1) + 1):
+                places, factors = _axis_stencil(values[run], *_WIDTHS[scheme])
+                rows, used = lines[:, run], places.shape[1]
+                neighbours[rows, column, :used] = rows[:, places]
+                weights[rows, column, :used] = factors
+    complete = np.all(np.any(weights != 0.0, axis=2), axis=1)
+    weights[~complete] = 0.0
+    return Stencil(lattice.free, neighbours, weights, complete)
 
 
 def lattice_derivatives(
@@ -86,10 +94,20 @@ def lattice_derivatives(
 def interior(lattice: Lattice) -> NDArray[np.bool_]:
     """Nodes (N,) that have a neighbour on both sides along every free axis."""
     inside = np.ones(lattice.size, dtype=bool)
-    for size, position in zip(lattice.shape, np.unravel_index(np.arange(lattice.size), lattice.shape), strict=True):
-        if size > 1:
-            inside &= (position > 0) & (position < size - 1)
+    for name in lattice.free:
+        for lines, present in _lines(lattice, name):
+            beside = np.diff(present) == 1
+            both = np.zeros(present.size, dtype=bool)
+            both[1:-1] = beside[1:] & beside[:-1]
+            inside[lines[:, ~both]] = False
     return inside
+
+
+def _lines(lattice: Lattice, name: str) -> list[tuple[NDArray[np.intp], NDArray[np.intp]]]:
+    """The lines along one axis, together where the same nodes are present: rows (L, n) and places on the axis (n,)."""
+    rows = np.moveaxis(lattice.rows, list(lattice.axes).index(name), -1).reshape(-1, len(lattice.axes[name]))
+    patterns, which = np.unique(rows >= 0, axis=0, return_inverse=True)
+    return [(rows[which == number][:, pattern], np.flatnonzero(pattern)) for number, pattern in enumerate(patterns)]
 
 
 def _axis_stencil(

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from repro.bounds.derivatives import derivative_stencil, interior, lattice_derivatives
+from repro.bounds.fisher import fisher_information, marginal
 from repro.errors import ParameterError
 from repro.labels import LABELS
 from repro.spectra.lattice import Lattice, paper_3d, paper_5d
@@ -95,3 +96,94 @@ def test_bad_requests_name_the_choices():
         derivative_stencil(lattice(log_g=(1.0, 2.0)), "central")
     with pytest.raises(ParameterError, match="no axis with more than one node"):
         derivative_stencil(lattice())
+
+
+UNEQUAL = (3750.0, 4250.0, 4500.0, 5250.0, 6000.0, 6100.0)
+
+
+@pytest.mark.parametrize(("scheme", "degree"), [("first_order", 1), ("second_order", 2), ("richardson", 4)])
+def test_unequal_steps_keep_the_degree_of_exactness(scheme, degree):
+    grid = lattice(T_eff=np.array(UNEQUAL) / 1000.0, C_M=(-0.75, -0.25, 0.0, 0.2, 0.5))
+    t, c = grid.labels[:, 0], grid.labels[:, 4]
+    flux = np.stack([t**degree, c**degree + t], axis=1)
+    got = lattice_derivatives(flux, grid, edges=scheme)
+    np.testing.assert_allclose(got[:, 0, 0], degree * t ** (degree - 1), rtol=1e-10)
+    np.testing.assert_allclose(got[:, 1, 1], degree * c ** (degree - 1), atol=1e-10)
+
+
+def test_inside_unequal_steps_are_of_second_order_where_a_plain_secant_is_of_first():
+    def errors(step):
+        grid = lattice(log_g=(1.0 - step, 1.0, 1.0 + 2.0 * step))
+        flux = np.exp(grid.labels[:, 1:2])
+        secant = (flux[2, 0] - flux[0, 0]) / (3.0 * step)
+        return abs(lattice_derivatives(flux, grid)[1, 0, 0] - np.e), abs(secant - np.e)
+
+    (ours, plain), (ours_half, plain_half) = errors(0.02), errors(0.01)
+    assert np.log2(ours / ours_half) == pytest.approx(2.0, abs=0.1)
+    assert np.log2(plain / plain_half) == pytest.approx(1.0, abs=0.1)
+
+
+def holed(whole, *holes):
+    """A lattice without the nodes at some positions along its axes."""
+    return Lattice(whole.axes, tuple(sorted(int(np.ravel_multi_index(hole, whole.shape)) for hole in holes)))
+
+
+def by_hand(values, positions, cube, column):
+    """The derivative at one node along one axis, from its neighbours in a cube with nan at the holes."""
+
+    def at(offset):
+        place = list(positions)
+        place[column] += offset
+        inside = 0 <= place[column] < cube.shape[column]
+        return cube[tuple(place)] if inside else np.nan
+
+    x = values[positions[column]]
+    low, here, high = at(-1), at(0), at(1)
+    if not np.isnan(low) and not np.isnan(high):
+        left, right = x - values[positions[column] - 1], values[positions[column] + 1] - x
+        return (left**2 * high - right**2 * low + (right**2 - left**2) * here) / (left * right * (left + right))
+    if not np.isnan(high):
+        return (high - here) / (values[positions[column] + 1] - x)
+    return (here - low) / (x - values[positions[column] - 1])
+
+
+def test_beside_a_hole_differences_are_one_sided_and_elsewhere_central():
+    whole = lattice(T_eff=(4.0, 4.25, 4.75, 5.0, 6.0), log_g=(1.0, 1.5, 2.5, 3.0, 4.0))
+    grid = holed(whole, (2, 2, 0, 0, 0), (4, 0, 0, 0, 0))
+    flux = np.random.default_rng(3).normal(size=grid.size)
+    cube = np.full(whole.shape, np.nan)
+    cube[tuple(grid.positions.T)] = flux
+    got = lattice_derivatives(flux[:, None], grid)[:, :, 0]
+    for row, positions in enumerate(grid.positions):
+        for column, name in enumerate(("T_eff", "log_g")):
+            expected = by_hand(np.array(grid.axes[name]), positions, cube, column)
+            assert got[row, column] == pytest.approx(expected, rel=1e-10)
+
+
+@pytest.mark.parametrize(("scheme", "degree"), [("first_order", 1), ("second_order", 2), ("richardson", 4)])
+def test_no_scheme_reaches_across_a_hole(scheme, degree):
+    """Exact on polynomials on each side of it, whatever the other side holds."""
+    grid = holed(lattice(log_g=axis(0.5, 11)), (0, 5, 0, 0, 0))
+    g = grid.labels[:, 1]
+    left = g < 0.3 + 0.5 * 5
+    flux = np.where(left, g**degree, 100.0 - g)[:, None]
+    truth = np.where(left, degree * g ** (degree - 1), -1.0)
+    np.testing.assert_allclose(lattice_derivatives(flux, grid, edges=scheme)[:, 0, 0], truth, atol=1e-9)
+
+
+def test_a_node_without_neighbours_along_an_axis_has_no_derivatives_and_no_bound():
+    whole = lattice(T_eff=(4.0, 5.0, 6.0), log_g=(1.0, 2.0, 3.0))
+    grid = holed(whole, (0, 1, 0, 0, 0), (2, 1, 0, 0, 0))
+    flux = np.random.default_rng(4).normal(size=(grid.size, 50))
+    lonely = int(grid.index(np.array([[5.0, 2.0, 0.0, 0.0, 0.0]]))[0])  # has neighbours in log_g, none in T_eff
+    stencil = derivative_stencil(grid)
+    np.testing.assert_array_equal(np.flatnonzero(~stencil.complete), [0, 1, lonely, 5, 6])
+    bound = marginal(fisher_information(stencil.jacobian(flux), np.ones_like(flux)), 1)
+    np.testing.assert_array_equal(bound.identifiable, stencil.complete)
+    np.testing.assert_array_equal(np.isnan(bound.crlb), ~stencil.complete)
+
+
+def test_neighbours_of_a_hole_are_not_interior():
+    whole = lattice(T_eff=axis(1.0, 5), log_g=axis(1.0, 5))
+    inside = interior(holed(whole, (2, 2, 0, 0, 0)))
+    assert interior(whole).sum() == 9 and inside.sum() == 4
