@@ -18,6 +18,7 @@ COMMANDS: Final = {
     "record": "Copy a run's evidence into tracks/*/recorded with hashes.",
     "status": "Show what is up to date, what is stale and what a run would do.",
     "doctor": "Check this machine: Python, packages, GPU, DVC cache, disk, offline mode.",
+    "spectra": "Show or compare spectra of nodes, sets, sources and files, with their derivatives.",
     "pack": "Build, check or describe the pinned node grid of scale ci.",
 }
 
