@@ -11,6 +11,7 @@ from repro.physics.atmosphere import model_atmosphere
 from repro.physics.background import Background, Interpolation, relative_continuum, smooth_nodes
 from repro.physics.line_opacity import THRESHOLD, LineOpacity, Pixels
 from repro.physics.lines import line_list
+from repro.physics.molecules.opacity import MolecularOpacity
 from repro.physics.transfer import emergent_flux
 
 WAVE_RANGE: Final = (7070.0, 8880.0)  # A, vacuum, of the spectrum
@@ -34,8 +35,9 @@ class Spectrum:
 class Synthesizer:
     """Spectra of LTE model atmospheres at the labels asked for. Tables are loaded once, on one device.
 
-    Lines: 9836 atomic lines and the Paschen series. `precision` is that of opacities and transfer; atmospheres and
-    continua are always computed in float64. A spectrum does not depend on which others are computed with it.
+    Lines: 9836 atomic lines, the Paschen series, CN and TiO. `precision` is that of opacities and transfer;
+    atmospheres and continua are always computed in float64. A spectrum does not depend on which others are computed
+    with it.
     """
 
     def __init__(
@@ -60,6 +62,7 @@ class Synthesizer:
         wave = pixels.wave(self._device)
         self._wave = wave
         self._lines = LineOpacity(line_list(), pixels, device=self._device, dtype=precision, threshold=threshold)
+        self._molecules = MolecularOpacity(wave, self._microturbulence, precision)
         self._background = Background(wave, precision)
         self._to_pixels = Interpolation(self._background.nodes, wave, precision)
         self._to_lines = Interpolation(self._background.nodes, self._lines.wave.clamp(wave[0], wave[-1]), precision)
@@ -84,7 +87,8 @@ class Synthesizer:
         """Flux, continuum and blue continuum of a few stars."""
         atmosphere = model_atmosphere(labels, self._microturbulence)
         background = self._background.opacity(atmosphere)
-        opacity = self._lines.add(self._to_pixels(background), atmosphere, self._to_lines(background))
+        opacity = self._molecules.add(self._to_pixels(background), atmosphere)
+        opacity = self._lines.add(opacity, atmosphere, self._to_lines(background))
         flux = emergent_flux(opacity, atmosphere.log_tau, atmosphere.temperature, self._wave).to(torch.float64)
         ratio = relative_continuum(atmosphere, self._continuum_wave)
         coarse = emergent_flux(ratio, atmosphere.log_tau, atmosphere.temperature, self._continuum_wave)

@@ -52,7 +52,7 @@ def _source(device: str, microturbulence: float) -> LteSource:
 
 @cache
 def _fingerprint() -> str:
-    modules = [path for room in _ROOMS for path in (_PACKAGE / room).glob("*.py") if path.name not in _NOT_SHAPING]
+    modules = [path for room in _ROOMS for path in (_PACKAGE / room).rglob("*.py") if path.name not in _NOT_SHAPING]
     tables = [
         path
         for room in _ROOMS
