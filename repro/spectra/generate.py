@@ -11,12 +11,13 @@ from numpy.typing import NDArray
 from repro.errors import DataError
 from repro.instrument.noise import Conditions, NoiseModel
 from repro.progress import Report, silent
-from repro.spectra.interpolate import continuous, spline_along_axis
+from repro.spectra.interpolate import TensorSpline, spline_along_axis
 from repro.spectra.nodes import NodeGrid
-from repro.spectra.sampling import MAGNITUDES, Mode, Table, draw, labels_of
+from repro.spectra.sampling import MAGNITUDES, Mode, Table, draw_counted, labels_of
 from repro.spectra.store import CHUNK_ROWS, create_set
 
 MEDIAN: Final = 0.5  # of every stored spectrum, as in the original data set
+BLOCK: Final = 256  # spectra held in memory together
 _HALF_GRID: Final = 2.0**-24  # spacing of float32 just below 1, twice that just below 0.5
 
 Float32 = NDArray[np.float32]
@@ -41,68 +42,88 @@ class SetRecipe:
     magnitudes: tuple[float, float] = MAGNITUDES
 
 
+class SetMaker:
+    """The spectra of one set, any rows of it in any order: a row depends on the arguments alone.
+
+    Args:
+        noise_model: gives the 1-sigma errors at noise level 1.
+
+    Attributes:
+        attributes: how the set is made, to be stored with it.
+
+    Raises:
+        ParameterError: an impossible recipe.
+        DataError: a grid from which such a set cannot be made.
+    """
+
+    def __init__(self, grid: NodeGrid, recipe: SetRecipe, noise_model: NoiseModel) -> None:
+        self._grid = grid
+        self._noise_model = noise_model
+        self._table, redraws = draw_counted(
+            recipe.mode, recipe.n, grid.lattice, recipe.seed, recipe.split, recipe.magnitudes
+        )
+        self._spline = TensorSpline(grid) if recipe.mode == "continuous" else None
+        self.attributes: dict[str, str | int | float] = {
+            "mode": recipe.mode,
+            "split": recipe.split,
+            "seed": recipe.seed,
+            "redraws": redraws,
+            "rank_error": self._spline.error if self._spline else 0.0,
+            "noise_model": noise_model.mode,
+            "exposures": noise_model.exposures,
+            "exposure_time": noise_model.exposure_time,
+            "source": grid.source,
+            "fingerprint": grid.fingerprint,
+            "microturbulence": grid.microturbulence,
+            "free_axes": ",".join(grid.lattice.free),
+        }
+
+    def __call__(self, rows: slice) -> tuple[Float32, Float32, Table]:
+        """Normalised noise-free flux and 1-sigma error, (b, 4096) each, and the records of the label table.
+
+        Raises:
+            DataError: a spectrum's median is not positive.
+        """
+        table = self._table[rows].copy()
+        labels = labels_of(table)
+        if self._spline is None:
+            flux, zero_point = spline_along_axis(self._grid, table["interp_param"].astype(str), labels)
+        else:
+            flux, zero_point = self._spline(labels)
+        scaled, error = normalise(flux, _error(self._noise_model, flux, zero_point, table))
+        table["snr"] = snr_column(scaled, error)
+        return scaled, error, table
+
+
 def generate_set(
     grid: NodeGrid,
     recipe: SetRecipe,
     noise_model: NoiseModel,
     path: str | Path,
     *,
-    block: int = 256,
+    block: int = BLOCK,
     progress: Report = silent,
 ) -> None:
     """Write a set of noise-free spectra with their errors; the bytes do not depend on `block`.
 
     Args:
-        noise_model: gives the 1-sigma errors at noise level 1.
         block: spectra held in memory together, rounded up to whole chunks of the file.
         progress: called with the number of spectra done and in all.
 
     Raises:
         ParameterError: an impossible recipe.
-        DataError: a spectrum's median is not positive, or the disk is full.
+        DataError: as `SetMaker`, a spectrum's median is not positive, or the disk is full.
     """
-    table = draw(recipe.mode, recipe.n, grid.lattice, recipe.seed, recipe.split, recipe.magnitudes)
-    attributes: dict[str, str | int | float] = {
-        "mode": recipe.mode,
-        "split": recipe.split,
-        "seed": recipe.seed,
-        "noise_model": noise_model.mode,
-        "exposures": noise_model.exposures,
-        "exposure_time": noise_model.exposure_time,
-        "source": grid.source,
-        "fingerprint": grid.fingerprint,
-        "microturbulence": grid.microturbulence,
-        "free_axes": ",".join(grid.lattice.free),
-    }
+    make = SetMaker(grid, recipe, noise_model)
     rows_at_once = -(-block // CHUNK_ROWS) * CHUNK_ROWS
-    with create_set(path, recipe.n, attributes) as writer:
+    tables = []
+    with create_set(path, recipe.n, make.attributes) as writer:
         for start in range(0, recipe.n, rows_at_once):
-            rows = slice(start, min(start + rows_at_once, recipe.n))
-            flux, error = observe(grid, table[rows], noise_model)
-            table["snr"][rows] = snr_column(flux, error)
+            flux, error, table = make(slice(start, min(start + rows_at_once, recipe.n)))
             writer.write(flux, error)
-            progress(rows.stop, recipe.n)
-        writer.finish(table)
-
-
-def observe(grid: NodeGrid, table: Table, noise_model: NoiseModel) -> tuple[Float32, Float32]:
-    """Normalised noise-free flux and 1-sigma error, (b, 4096) each, of the records of a label table.
-
-    A record is interpolated along the axis that its `interp_param` names, along all axes where that is `all`.
-
-    Raises:
-        DataError: labels that the grid cannot give, or a median that is not positive.
-    """
-    labels = labels_of(table)
-    along = table["interp_param"].astype(str)
-    everywhere = along == "all"
-    if everywhere.all():
-        flux, zero_point = continuous(grid, labels)
-    elif everywhere.any():
-        raise DataError("a set holds spectra interpolated along one axis or along all, not both")
-    else:
-        flux, zero_point = spline_along_axis(grid, along, labels)
-    return normalise(flux, _error(noise_model, flux, zero_point, table))
+            tables.append(table)
+            progress(start + len(table), recipe.n)
+        writer.finish(np.concatenate(tables))
 
 
 def normalise(flux: NDArray[np.float64], error: NDArray[np.float64]) -> tuple[Float32, Float32]:

@@ -4,6 +4,7 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -82,7 +83,7 @@ class Lattice:
         """Labels of the nodes that have a model, (N, 5)."""
         return self._values(self.positions)
 
-    def reshape(self, values: NDArray[np.generic]) -> NDArray[np.generic]:
+    def reshape(self, values: NDArray[Any]) -> NDArray[Any]:
         """(N, ...) values as (n_T_eff, n_log_g, n_M_H, n_a_M, n_C_M, ...). Raises DataError if nodes are missing."""
         self.require_whole("an array over the axes")
         return values.reshape(self.shape + values.shape[1:])

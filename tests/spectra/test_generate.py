@@ -13,9 +13,10 @@ from repro.errors import DataError, ParameterError
 from repro.files import sha256
 from repro.instrument.noise import NoiseModel
 from repro.spectra import hdf5
-from repro.spectra.generate import SetRecipe, generate_set, normalise, observe, snr_column
+from repro.spectra.generate import SetMaker, SetRecipe, generate_set, normalise, snr_column
 from repro.spectra.interpolate import spline_along_axis
-from repro.spectra.sampling import labels_of
+from repro.spectra.lattice import Lattice
+from repro.spectra.sampling import draw_counted, labels_of
 from repro.spectra.store import create_set, open_set
 
 HERE = Path(__file__).parent
@@ -105,6 +106,8 @@ def test_the_file_says_how_it_was_made(path):
         "mode": "paper",
         "split": "train",
         "seed": 42,
+        "redraws": 0,
+        "rank_error": 0.0,
         "noise_model": "paper",
         "exposures": 12,
         "exposure_time": 900.0,
@@ -150,12 +153,31 @@ def test_snr_column_is_numpys_percentile():
     np.testing.assert_allclose(snr_column(flux, error), np.percentile(flux.astype(float) / error, 95, axis=1))
 
 
-def test_records_of_both_kinds_are_not_mixed(grid, path, noise_model):
-    with open_set(path) as spectra:
-        table = spectra.labels[:4]
-    table["interp_param"][1] = b"all"
-    with pytest.raises(DataError, match="not both"):
-        observe(grid, table, noise_model)
+@pytest.mark.parametrize("mode", ["paper", "continuous"])
+def test_any_rows_of_a_set_can_be_made_alone_and_in_any_order(grid, noise_model, tmp_path, mode):
+    """What a worker of a cluster does: its own maker, some rows."""
+    generate_set(grid, recipe(mode), noise_model, tmp_path / "train.h5")
+    with open_set(tmp_path / "train.h5") as spectra:
+        flux, error = spectra.read()
+        table = spectra.labels
+    for rows in (slice(48, 70), slice(0, 16), slice(3, 4)):
+        made = SetMaker(grid, recipe(mode), noise_model)(rows)
+        for here, there in zip(made, (flux, error, table), strict=True):
+            np.testing.assert_array_equal(here, there[rows])
+
+
+def test_a_set_from_a_grid_with_holes_says_how_many_samples_were_drawn_again(grid, noise_model, tmp_path):
+    lattice = Lattice(grid.lattice.axes, tuple(range(17)))  # at 4000 K hardly a line is left
+    holed = grid.sub(lattice)
+    generate_set(holed, recipe(), noise_model, tmp_path / "train.h5")
+    with open_set(tmp_path / "train.h5") as spectra:
+        flux, _ = spectra.read()
+        table, redraws = spectra.labels, spectra.attributes["redraws"]
+    assert (table, redraws)[1] == draw_counted("paper", N, lattice, 42, "train")[1] > 0
+    expected, _ = spline_along_axis(holed, table["interp_param"].astype(str), labels_of(table))
+    np.testing.assert_allclose(flux, expected * 0.5 / np.median(expected, axis=1, keepdims=True), atol=1.3e-7)
+    with pytest.raises(DataError, match="sampling mode `continuous` needs every node .* 17 of 100 have no model"):
+        generate_set(holed, recipe("continuous"), noise_model, tmp_path / "other.h5")
 
 
 def test_an_impossible_recipe_writes_nothing(grid, noise_model, tmp_path):

@@ -4,10 +4,11 @@ import numpy as np
 import pytest
 from scipy.stats import kstest
 
-from repro.errors import ParameterError
+from repro.errors import DataError, ParameterError
 from repro.labels import LABELS
-from repro.spectra.lattice import Lattice, paper_3d, paper_5d
-from repro.spectra.sampling import CONDITIONS, draw, labels_of
+from repro.spectra.interpolate import bracketed
+from repro.spectra.lattice import Lattice, pack_5d, paper_3d, paper_5d
+from repro.spectra.sampling import CONDITIONS, draw, draw_counted, labels_of
 
 N = 20_000
 
@@ -116,3 +117,56 @@ def test_impossible_recipes_are_refused(change, message):
     arguments = {"mode": "paper", "n": 5, "lattice": paper_3d(), "seed": 1, "split": "train"} | change
     with pytest.raises(ParameterError, match=message):
         draw(**arguments)
+
+
+HOLES = Lattice(
+    {"T_eff": (4000.0, 4500.0, 5500.0), "log_g": (1.0, 2.0, 3.0), "M_H": (0.0,), "a_M": (0.0,), "C_M": (0.0,)},
+    (0, 1, 4),  # T_eff 4000 keeps one log g, T_eff 4500 the outer two
+)
+
+
+def test_on_holes_the_whole_sample_is_drawn_again():
+    """The law is that of the whole lattice, given that there are models on both sides."""
+    whole = Lattice(HOLES.axes)
+    table, redraws = draw_counted("paper", N, HOLES, 5, "train")
+    t, g, along = table["T_eff"], table["log_g"], table["interp_param"]
+    at_4000 = (along == b"log_g") & (t == 4000.0)
+    assert not at_4000.any()  # that line has one model
+    assert ((along == b"log_g") & (t == 4500.0)).any()  # across the hole between the outer two
+    for gravity, coolest in ((1.0, 4500.0), (2.0, 5500.0), (3.0, 4000.0)):
+        line = t[(along == b"T_eff") & (g == gravity)]
+        assert line.size == 0 if coolest == 5500.0 else line.min() >= coolest
+    first = draw("paper", N, whole, 5, "train")
+    fits = bracketed(HOLES, first["interp_param"].astype(str), labels_of(first))
+    np.testing.assert_array_equal(labels_of(first)[fits], labels_of(table)[fits])
+    share = 1.0 - fits.mean()
+    assert 0.2 < share < 0.6
+    expected = N * share / (1.0 - share)  # geometric series
+    assert abs(redraws - expected) < 4 * np.sqrt(expected / (1.0 - share))
+    mean, error = t[fits].mean(), t[fits].std() / np.sqrt((~fits).sum())
+    assert abs(t[~fits].mean() - mean) < 4 * error  # the redrawn follow the same law
+
+
+def test_a_redrawn_record_depends_on_its_number_alone():
+    long, short = draw("paper", 500, HOLES, 7, "val"), draw("paper", 50, HOLES, 7, "val")
+    np.testing.assert_array_equal(labels_of(long)[:50], labels_of(short))
+    np.testing.assert_array_equal(long["interp_param"][:50], short["interp_param"])
+
+
+def test_lattices_that_cannot_be_sampled_are_refused():
+    with pytest.raises(DataError, match="sampling mode `continuous` needs every node of the lattice; 3 of 9 have no"):
+        draw("continuous", 5, HOLES, 1, "train")
+    diagonal = Lattice({**HOLES.axes}, (1, 2, 3, 5, 6, 7))
+    with pytest.raises(DataError, match="no line with models on both sides"):
+        draw("paper", 5, diagonal, 1, "train")
+
+
+@pytest.mark.parametrize("name", LABELS)
+def test_on_unequal_steps_a_node_weighs_its_share_of_the_axis(name):
+    table = draw("paper", N, pack_5d(), 42, "train")
+    nodes = np.array(pack_5d().axes[name])
+    snapped = table[name][table["interp_param"] != name.encode()]
+    edges = np.concatenate([nodes[:1], 0.5 * (nodes[1:] + nodes[:-1]), nodes[-1:]])
+    share = np.diff(edges) / (nodes[-1] - nodes[0])
+    counts = (snapped[:, None] == nodes).sum(axis=0)
+    assert (np.abs(counts - len(snapped) * share) < 4 * np.sqrt(len(snapped) * share * (1 - share))).all()
