@@ -1,12 +1,13 @@
 """The opacity of all atomic lines, summed on the pixels.
 
 A pair is one line at one depth of one star. Pairs whose centre stays below the threshold are left out; the others are
-sorted by the width of the window in which they exceed it, and evaluated block by block.
+sorted by the width of the window in which they exceed it, and evaluated block by block: the Voigt function around the
+centre, its damping wing farther out.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, fields
-from math import pi
+from math import ceil, pi
 from typing import Final
 
 import torch
@@ -15,13 +16,14 @@ from torch import Tensor
 from repro.physics.atmosphere import Atmosphere
 from repro.physics.constants import BOLTZMANN, BOLTZMANN_EV, SECOND_RADIATION, SPEED_OF_LIGHT
 from repro.physics.lines import ABSORPTION, PERTURBERS, WIDTH_TEMPERATURE, LineList
-from repro.physics.voigt import WEAK_DAMPING, voigt_strong, voigt_weak
+from repro.physics.voigt import WEAK_DAMPING, voigt_strong, voigt_weak, voigt_wing
 
 THRESHOLD: Final = 5e-4  # of the background opacity, below which a line is ignored where log tau is not small
 _SHALLOW: Final = 10.0**-1.5  # optical depth above which the threshold grows as 1 / tau: little light forms there
-_DEEPEST: Final = 1.2  # log tau below which no light escapes, and lines are left out
 _WING_BOUND: Final = 2.0 * 1.3 / pi**0.5  # H(a, v) < exp(-v^2) + 1.3 a / (sqrt(pi) v^2)
-_BLOCK: Final = 1 << 17  # profile values evaluated at a time
+_CORE: Final = 0.6  # A from the centre, five or more Doppler widths, beyond which the profile is its damping wing
+_SMALLEST: Final = 2  # pixels, of the narrowest window
+_BLOCK: Final = 1 << 16  # profile values evaluated at a time
 
 
 @dataclass(frozen=True)
@@ -41,8 +43,8 @@ class Pixels:
 class _Pairs:
     """Properties (N,) of the pairs that exceed the threshold."""
 
-    row: Tensor  # of the opacity array, one a star and depth
-    pixel: Tensor  # nearest to the line centre
+    pixel: Tensor  # nearest to the line centre, int32
+    place: Tensor  # of that pixel in the flat opacity array with its margins, int32
     shift: Tensor  # of the line centre from that pixel [pixels]
     scale: Tensor  # Doppler widths per pixel
     damping: Tensor
@@ -51,18 +53,31 @@ class _Pairs:
     half_window: Tensor  # pixels from the centre to where the line falls below the threshold
 
     def take(self, index: Tensor) -> "_Pairs":
+        """The pairs of an index."""
         return _Pairs(*(getattr(self, field.name).index_select(0, index) for field in fields(self)))
 
+    def grouped(self, group: Tensor, count: int) -> list["_Pairs"]:
+        """The pairs of each of `count` groups, in the order they have here."""
+        ordered = self.take(torch.argsort(group.to(torch.uint8), stable=True))
+        stop = torch.bincount(group, minlength=count).cumsum(0).tolist()
+        return [ordered.slice(first, last) for first, last in zip([0, *stop[:-1]], stop, strict=True)]
+
+    def blocks(self, window: int) -> Iterator["_Pairs"]:
+        """Parts of about _BLOCK profile values, for windows of so many pixels."""
+        count = max(1, _BLOCK // window)
+        return (self.slice(start, start + count) for start in range(0, len(self.pixel), count))
+
     def slice(self, start: int, stop: int) -> "_Pairs":
+        """The pairs from `start` to before `stop`."""
         return _Pairs(*(getattr(self, field.name)[start:stop] for field in fields(self)))
 
 
-def _half_windows(limit: int) -> list[int]:
-    """Growing sizes [pixels] up to `limit`."""
-    halves = [2]
-    while halves[-1] < limit:
-        halves.append(max(halves[-1] + 1, round(1.2 * halves[-1])))
-    return halves
+def _growing(low: int, high: int) -> list[int]:
+    """Window sizes [pixels] that grow by a fifth from `low` to at least `high`."""
+    sizes = [low]
+    while sizes[-1] < high:
+        sizes.append(max(sizes[-1] + 1, round(1.2 * sizes[-1])))
+    return sizes
 
 
 class LineOpacity:
@@ -75,10 +90,16 @@ class LineOpacity:
         self._dtype = dtype
         self._threshold = threshold
         self._names = lines.species
-        self._halves = _half_windows(pixels.count)
-        self._half_windows = torch.tensor(self._halves, dtype=dtype, device=device)
+        self._core = max(_SMALLEST, ceil(_CORE / pixels.step))
+        # On either side, so that only far wings have to be kept within the array.
+        self._margin = 2 * self._core
+        inner = _growing(_SMALLEST, self._core)[:-1]
+        self._inner = [(half, kind) for half in [*inner, self._core] for kind in (voigt_weak, voigt_strong)]
+        self._inner_bounds = torch.tensor(inner, dtype=dtype, device=device)
+        self._outer = _growing(self._core, pixels.count)[1:]
+        self._outer_bounds = torch.tensor(self._outer[:-1], dtype=dtype, device=device)
         position = (lines.wave - pixels.start) / pixels.step
-        self._pixel = torch.round(position).to(torch.int64).to(device)
+        self._pixel = torch.round(position).to(torch.int32).to(device)
         self._perturbers = torch.tensor(PERTURBERS, dtype=torch.float64, device=device)
         self._species = lines.species_index.to(device)
         self._mass = lines.species_mass.to(device)
@@ -105,34 +126,43 @@ class LineOpacity:
         `background` (B, D, L) is the opacity without lines at the line centres, in the same units.
         """
         pairs = self._pairs(atmosphere, background)
-        group = 2 * torch.bucketize(pairs.half_window, self._half_windows).clamp(max=len(self._halves) - 1)
-        group = (group + (pairs.damping >= WEAK_DAMPING)).to(torch.uint8)
-        pairs = pairs.take(torch.argsort(group, stable=True))
-        sizes = torch.bincount(group, minlength=2 * len(self._halves)).tolist()
-        places, values = [], []
-        start = 0
-        for index, size in enumerate(sizes):
-            half = self._halves[index // 2]
-            profile = voigt_strong if index % 2 else voigt_weak
-            count = max(1, _BLOCK // (2 * half + 1))
-            for first in range(start, start + size, count):
-                place, value = self._profile(pairs.slice(first, min(first + count, start + size)), half, profile)
-                places.append(place)
-                values.append(value)
-            start += size
-        return opacity.view(-1).index_add(0, torch.cat(places), torch.cat(values)).view_as(opacity)
+        padded = torch.nn.functional.pad(opacity, (self._margin, self._margin))
+        total = padded.view(-1)
+        self._add_cores(total, pairs)
+        self._add_wings(total, pairs.take(torch.nonzero(pairs.half_window > self._core)[:, 0]))
+        return padded[..., self._margin : -self._margin]
 
-    def _profile(self, pairs: _Pairs, half: int, profile: Callable[[Tensor, Tensor], Tensor]) -> tuple[Tensor, Tensor]:
-        """Places in the flat opacity array and values there of pairs over the window of +-half pixels."""
-        offset = torch.arange(-half, half + 1, device=pairs.row.device)[:, None]
+    def _add_cores(self, total: Tensor, pairs: _Pairs) -> None:
+        """Add to the flat array what pairs give within the core."""
+        group = 2 * torch.bucketize(pairs.half_window, self._inner_bounds) + (pairs.damping >= WEAK_DAMPING)
+        outside = (pairs.pixel < -self._core) | (pairs.pixel >= self._pixels.count + self._core)
+        group = torch.where(outside, len(self._inner), group)
+        parts = pairs.grouped(group, len(self._inner) + 1)[:-1]
+        for (half, profile), part in zip(self._inner, parts, strict=True):
+            offset = torch.arange(-half, half + 1, dtype=torch.int32, device=total.device)[:, None]
+            for block in part.blocks(2 * half + 1):
+                value = self._value(block, offset, profile)
+                total.index_add_(0, (block.place + offset).view(-1), value.view(-1))
+
+    def _add_wings(self, total: Tensor, pairs: _Pairs) -> None:
+        """Add to the flat array what pairs give beyond the core."""
+        group = torch.bucketize(pairs.half_window, self._outer_bounds)
+        for half, part in zip(self._outer, pairs.grouped(group, len(self._outer)), strict=True):
+            side = torch.arange(self._core + 1, half + 1, dtype=torch.int32, device=total.device)
+            offset = torch.cat([-side.flip(0), side])[:, None]
+            for block in part.blocks(2 * len(side)):
+                value = self._value(block, offset, voigt_wing)
+                # Pixels beyond either end are counted there, in the margin.
+                pixel = (block.pixel + offset).clamp(-self._margin, self._pixels.count + self._margin - 1)
+                total.index_add_(0, (pixel + (block.place - block.pixel)).view(-1), value.view(-1))
+
+    def _value(self, pairs: _Pairs, offset: Tensor, profile: Callable[[Tensor, Tensor], Tensor]) -> Tensor:
+        """Opacity (offsets, N) of pairs at pixels counted from the line centres."""
         distance = (offset.to(self._dtype) - pairs.shift) * pairs.scale
         excess = (pairs.strength * profile(pairs.damping, distance)).clamp(min=1.0)
+        # The excess times (1 - 1 / excess^2)^2.
         inverse = 1.0 / excess
-        fade = 1.0 - inverse * inverse
-        value = excess * fade * fade * pairs.threshold
-        # Pixels beyond either end are counted at the ends, which are margin.
-        pixel = (pairs.pixel + offset).clamp(0, self._pixels.count - 1)
-        return (pairs.row * self._pixels.count + pixel).flatten(), value.flatten()
+        return torch.addcmul(excess, inverse, inverse * inverse - 2.0) * pairs.threshold
 
     def _pairs(self, atmosphere: Atmosphere, background: Tensor) -> _Pairs:
         threshold = self._threshold * (1.0 + _SHALLOW / 10.0**atmosphere.log_tau)
@@ -140,8 +170,7 @@ class LineOpacity:
             2.0 * BOLTZMANN * atmosphere.temperature[..., None] / self._mass + atmosphere.microturbulence**2
         )
         strength = self._strength(atmosphere, background, speed, threshold)
-        visible = (strength > 1.0) & (atmosphere.log_tau <= _DEEPEST)[:, None]
-        index = torch.nonzero(visible.flatten())[:, 0]
+        index = torch.nonzero(strength.flatten() > 1.0)[:, 0]
         n_lines, n_depths = strength.shape[-1], strength.shape[-2]
         row, line = index // n_lines, index % n_lines
 
@@ -154,8 +183,8 @@ class LineOpacity:
         # Half the threshold each for a bound on the Doppler core and one on the damping wing of the Voigt function.
         reach = torch.maximum(torch.log(2.0 * strength), _WING_BOUND * damping * strength)
         return _Pairs(
-            row=row,
             pixel=self._pixel[line],
+            place=(row * (self._pixels.count + 2 * self._margin) + self._margin).to(torch.int32) + self._pixel[line],
             shift=self._shift[line],
             scale=scale,
             damping=damping,

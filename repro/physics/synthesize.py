@@ -9,6 +9,7 @@ from torch import Tensor
 from repro.errors import ParameterError
 from repro.physics.atmosphere import model_atmosphere
 from repro.physics.background import Background, Interpolation, relative_continuum, smooth_nodes
+from repro.physics.depths import visible
 from repro.physics.line_opacity import THRESHOLD, LineOpacity, Pixels
 from repro.physics.lines import line_list
 from repro.physics.molecules.opacity import MolecularOpacity
@@ -19,6 +20,18 @@ BLUE_END: Final = 6600.0  # A, of the continuum blueward of it
 
 _BLUE_STEP: Final = 10.0  # A
 _PIXELS_AT_ONCE: Final = {"cpu": 1 << 17, "cuda": 1 << 19}  # of all stars together, 4 kB each at work
+
+
+def check_settings(microturbulence: float, wave_step: float) -> None:
+    """Raises ParameterError for a microturbulence [km/s] or a step [A] that no spectrum can have."""
+    if microturbulence < 0.0 or not 0.0 < wave_step <= 1.0:
+        raise ParameterError(f"microturbulence {microturbulence} km/s or wave_step {wave_step} A out of range")
+
+
+def opacity_pixels(wave_step: float) -> Pixels:
+    """Wavelengths of the opacity in steps of `wave_step` [A]: WAVE_RANGE and one pixel of margin at each end."""
+    low, high = WAVE_RANGE
+    return Pixels(low - wave_step, wave_step, round((high - low) / wave_step) + 3)
 
 
 @dataclass(frozen=True)
@@ -50,15 +63,11 @@ class Synthesizer:
         threshold: float = THRESHOLD,
     ) -> None:
         """microturbulence in km/s; wave_step in A; lines count where above `threshold` of the other opacity."""
-        if microturbulence < 0.0 or not 0.0 < wave_step <= 1.0:
-            raise ParameterError(f"microturbulence {microturbulence} km/s or wave_step {wave_step} A out of range")
+        check_settings(microturbulence, wave_step)
         self._device = torch.device(device)
         self._microturbulence = 1e5 * microturbulence
-        low, high = WAVE_RANGE
-        count = round((high - low) / wave_step) + 1
-        self._stars_at_once = max(1, _PIXELS_AT_ONCE[self._device.type] // count)
-        # One pixel of margin at each end.
-        pixels = Pixels(low - wave_step, wave_step, count + 2)
+        pixels = opacity_pixels(wave_step)
+        self._stars_at_once = max(1, _PIXELS_AT_ONCE[self._device.type] // pixels.count)
         wave = pixels.wave(self._device)
         self._wave = wave
         self._lines = LineOpacity(line_list(), pixels, device=self._device, dtype=precision, threshold=threshold)
@@ -68,7 +77,7 @@ class Synthesizer:
         self._to_lines = Interpolation(self._background.nodes, self._lines.wave.clamp(wave[0], wave[-1]), precision)
         smooth = smooth_nodes(float(wave[0]), float(wave[-1])).to(self._device)
         self._to_continuum = Interpolation(smooth, wave, torch.float64)
-        blue = torch.arange(BLUE_END, low + 0.5 * _BLUE_STEP, _BLUE_STEP, dtype=torch.float64)
+        blue = torch.arange(BLUE_END, WAVE_RANGE[0] + 0.5 * _BLUE_STEP, _BLUE_STEP, dtype=torch.float64)
         self._wave_blue = blue.to(self._device)
         self._continuum_wave = torch.cat([self._wave_blue, smooth])
 
@@ -86,10 +95,13 @@ class Synthesizer:
     def _spectra(self, labels: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Flux, continuum and blue continuum of a few stars."""
         atmosphere = model_atmosphere(labels, self._microturbulence)
-        background = self._background.opacity(atmosphere)
-        opacity = self._molecules.add(self._to_pixels(background), atmosphere)
-        opacity = self._lines.add(opacity, atmosphere, self._to_lines(background))
-        flux = emergent_flux(opacity, atmosphere.log_tau, atmosphere.temperature, self._wave).to(torch.float64)
+        # Opacities are smooth in depth: half the depths are enough, emergent_flux interpolates the others.
+        sparse = visible(atmosphere, step=2)
+        background = self._background.opacity(sparse)
+        opacity = self._molecules.add(self._to_pixels(background), sparse)
+        opacity = self._lines.add(opacity, sparse, self._to_lines(background))
+        seen = visible(atmosphere)
+        flux = emergent_flux(opacity, seen.log_tau, seen.temperature, self._wave).to(torch.float64)
         ratio = relative_continuum(atmosphere, self._continuum_wave)
         coarse = emergent_flux(ratio, atmosphere.log_tau, atmosphere.temperature, self._continuum_wave)
         blue, smooth = coarse.tensor_split([len(self._wave_blue)], dim=-1)

@@ -1,5 +1,6 @@
 """The Voigt function H(a, v): the profile of a line that is both Doppler and damping broadened."""
 
+from math import pi
 from typing import Final
 
 import torch
@@ -73,6 +74,16 @@ def voigt_strong(damping: Tensor, distance: Tensor) -> Tensor:
     ratio = (horner(_HUI_P, z) / horner(_HUI_Q, z)).real
     offset = damping * damping + 1.0
     return ratio * (near * near + offset) / (distance * distance + offset)
+
+
+def voigt_wing(damping: Tensor, distance: Tensor) -> Tensor:
+    """H(a, v) where the Doppler core is nothing: a / sqrt(pi) (s + 1/2) / (s^2 + ...), the real part of
+    i z / (sqrt(pi) (z^2 - 1/2)) (Humlicek 1982, JQSRT 27, 437, region 1), relative error 2.5 / |z|^4."""
+    square = distance * distance
+    damping_square = damping * damping
+    constant = damping_square + 0.5
+    lower = torch.addcmul(constant * constant, square, square + (2.0 * damping_square - 1.0))
+    return (damping * pi**-0.5) * (square + constant) / lower
 
 
 def voigt(damping: Tensor, distance: Tensor) -> Tensor:

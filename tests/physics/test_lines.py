@@ -84,11 +84,9 @@ def test_threshold_costs_what_it_promises(atmosphere: Atmosphere) -> None:
         )
         for threshold in (1e-6, 1e-3)
     )
-    visible = atmosphere.log_tau <= 1.2
-    lost = (all_lines - some)[:, visible & (atmosphere.log_tau > -1.0), 1:-1]
+    lost = (all_lines - some)[:, (atmosphere.log_tau > -1.0) & (atmosphere.log_tau <= 1.2), 1:-1]
     assert float(lost.min()) > -1e-6 * float(all_lines.max())
     assert 0.0 < float(lost.mean()) < 1e-2
-    assert not some[:, ~visible].any()
 
 
 def test_single_precision_is_enough(atmosphere: Atmosphere) -> None:

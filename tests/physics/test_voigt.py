@@ -5,7 +5,7 @@ import pytest
 import torch
 from scipy.special import wofz
 
-from repro.physics.voigt import WEAK_DAMPING, voigt, voigt_strong, voigt_weak
+from repro.physics.voigt import WEAK_DAMPING, voigt, voigt_strong, voigt_weak, voigt_wing
 
 DAMPING = torch.cat([torch.zeros(1), torch.logspace(-6, 2, 81)]).to(torch.float64)[:, None]
 DISTANCE = torch.cat([torch.linspace(0, 8, 801), torch.logspace(1, 4, 121)]).to(torch.float64)
@@ -28,6 +28,14 @@ def test_the_two_forms_meet() -> None:
     damping = torch.tensor([[WEAK_DAMPING]], dtype=torch.float64)
     ratio = voigt_weak(damping, DISTANCE) / voigt_strong(damping, DISTANCE)
     assert (ratio - 1.0).abs().max() < 2.5e-5
+
+
+@pytest.mark.parametrize(("nearest", "error"), [(5.0, 4.5e-3), (10.0, 2.7e-4)])
+def test_wing_is_the_voigt_function_far_out(nearest: float, error: float) -> None:
+    distance = DISTANCE[nearest <= DISTANCE]
+    damping = DAMPING[DAMPING >= 1e-4][:, None]
+    found, exact = voigt_wing(damping, distance).numpy(), faddeeva(damping, distance)
+    assert np.abs(found / exact - 1.0).max() < error
 
 
 @pytest.mark.parametrize("damping", [0.003, 0.2, 1.5])
