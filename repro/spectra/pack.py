@@ -3,10 +3,12 @@
 ln(flux) = mean + coefficients @ basis + residual. The first two terms are a truncated singular value decomposition,
 the residual is rounded to a step of just under twice the tolerance, which bounds the error wherever the rank falls
 short. Everything is stored as integers. All steps but the residual's are powers of two, so that sums of their products
-are exact in float64: a pack unfolds to the same bits whatever the BLAS.
+are exact in float64: a pack unfolds to the same bits whatever the BLAS. Nodes are folded and unfolded a block at a
+time: 30240 of them need about 2 GB.
 """
 
 import math
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
@@ -16,14 +18,18 @@ from numpy.typing import NDArray
 
 from repro.errors import PackError
 from repro.instrument.pixels import N_PIXELS
-from repro.labels import LABELS
 from repro.sources.protocol import Observe, Source
 from repro.spectra import hdf5
 from repro.spectra.build import observe_nodes
+from repro.spectra.lattice import describe, pack_5d, paper_3d
+from repro.spectra.lowrank import blocks, principal_directions
 from repro.spectra.nodes import NodeGrid, read_grid, write_header
 
+FOLDER: Final = Path("data/pack")
+LATTICES: Final = {"3d": paper_3d, "5d": pack_5d}  # of the two packs, by the name of the grid
+
 TOLERANCE: Final = 1e-4  # largest relative error of the flux in any pixel
-MAX_BYTES: Final = 12_000_000
+MAX_BYTES: Final = 12_000_000  # of all packs in a folder
 
 _RANK: Final = 256  # the size is flat between 200 and 400: factors grow as the residual shrinks
 _RESIDUAL_STEP: Final = 1.9  # of the tolerance; the rest is left for rounding to float32
@@ -34,26 +40,33 @@ _CHUNK_ROWS: Final = 16
 _RECOMPUTED_TOLERANCE: Final = 2.0  # of the pack's tolerance
 
 
+def pack_path(grid: str, folder: Path = FOLDER) -> Path:
+    """File of the pack of one of the grids `LATTICES`."""
+    return folder / f"nodes_{grid}.h5"
+
+
 def write_pack(grid: NodeGrid, path: str | Path, tolerance: float = TOLERANCE) -> float:
     """Write `grid` as a pack, atomically, and return the largest relative error of its fluxes.
 
     Zero points are kept exactly. Equal grids give equal bytes on one machine.
 
     Raises:
-        PackError: the pack would exceed `MAX_BYTES`.
+        PackError: with the other packs of the folder it would exceed `MAX_BYTES`.
         DataError: the disk is full.
     """
+    path = Path(path)
+    beside = sum(other.stat().st_size for other in path.parent.glob("[!.]*.h5") if other.name != path.name)
     with hdf5.create(path) as file:
         write_header(file, grid)
         hdf5.write_array(file, "zero_point", grid.zero_point)
         file.attrs["tolerance"] = tolerance
-        _fold(file, np.log(grid.flux.astype(np.float64)), tolerance)
-        error = float(np.abs(_flux(file) / grid.flux.astype(np.float64) - 1.0).max())
+        _fold(file, grid.flux, tolerance)
+        error = max(float(np.abs(flux / grid.flux[rows].astype(np.float64) - 1.0).max()) for rows, flux in _flux(file))
         size = file.id.get_filesize()
-        if error > tolerance or size > MAX_BYTES:
+        if error > tolerance or size + beside > MAX_BYTES:
             raise PackError(
-                f"{path}: not written; {size / 1e6:.1f} MB with an error of {error:.1e}, "
-                f"allowed are {MAX_BYTES / 1e6:.0f} MB and {tolerance:.1e}"
+                f"{path}: not written; {size / 1e6:.1f} MB beside {beside / 1e6:.1f} MB of other packs, with an error "
+                f"of {error:.1e}, allowed are {MAX_BYTES / 1e6:.0f} MB together and {tolerance:.1e}"
             )
     return error
 
@@ -65,7 +78,7 @@ def read_pack(path: str | Path) -> NodeGrid:
         DataError: the file is absent, cut short or damaged, or breaks a rule of `NodeGrid.read`.
     """
     with hdf5.open_file(path, "a node pack") as file:
-        return read_grid(file, lambda: _flux(file))
+        return read_grid(file, lambda: _whole_flux(file))
 
 
 def check_pack(path: str | Path, source: Source, instrument: Observe, sample: int = 4, seed: int = 0) -> float:
@@ -90,10 +103,9 @@ def check_pack(path: str | Path, source: Source, instrument: Observe, sample: in
         difference = float(np.abs(grid.flux[row] / flux[0].astype(np.float64) - 1.0).max())
         worst = max(worst, difference, abs(float(zero_point[0] - grid.zero_point[row])))
         if worst > tolerance:
-            where = ", ".join(f"{n} {v:g}" for n, v in zip(LABELS, grid.lattice.labels[row], strict=True))
             raise PackError(
-                f"{path}: node {row} ({where}) synthesised again differs by {worst:.1e}, more than {tolerance:.1e}. "
-                "Make the pack anew with `repro pack build`."
+                f"{path}: node {row} ({describe(grid.lattice.labels[row])}) synthesised again differs by {worst:.1e}, "
+                f"more than {tolerance:.1e}. Make the pack anew with `repro pack build`."
             )
     return worst
 
@@ -112,12 +124,19 @@ def _require_same_origin(grid: NodeGrid, source: Source, path: str | Path) -> No
         )
 
 
-def _fold(file: h5py.File, log_flux: NDArray[np.float64], tolerance: float) -> None:
+def _fold(file: h5py.File, flux: NDArray[np.float32], tolerance: float) -> None:
     """Write the integers that stand for ln(flux), (N, 4096)."""
-    mean = np.rint(log_flux.mean(axis=0) / _MEAN_STEP).astype(np.int64)
-    centred = log_flux - mean * _MEAN_STEP
-    basis = _principal_directions(centred, min(_RANK, *centred.shape))
-    coefficients = centred @ basis.T
+    n_nodes, n_pixels = flux.shape
+    total = np.zeros(n_pixels)
+    for rows in blocks(n_nodes):
+        total += np.log(flux[rows].astype(np.float64)).sum(axis=0)
+    mean = np.rint(total / n_nodes / _MEAN_STEP).astype(np.int64)
+
+    def centred(rows: slice) -> NDArray[np.float64]:
+        return np.log(flux[rows].astype(np.float64)) - mean * _MEAN_STEP
+
+    basis = principal_directions(centred, n_nodes, n_pixels, _RANK)
+    coefficients = np.concatenate([centred(rows) @ basis.T for rows in blocks(n_nodes)])
     coefficient_step = 2.0 ** round(math.log2(tolerance))
     # an error of the basis enters the flux times the coefficients: large components need fine steps
     spread = np.sqrt((coefficients**2).mean(axis=0)).clip(min=coefficient_step)
@@ -126,9 +145,11 @@ def _fold(file: h5py.File, log_flux: NDArray[np.float64], tolerance: float) -> N
         "coefficients": np.rint(coefficients.T / coefficient_step).astype(np.int64),
         "basis": np.rint(basis / basis_step[:, None]).astype(np.int64),
     }
-    approximation = _product(arrays["coefficients"], arrays["basis"], coefficient_step, basis_step)
     residual_step = _RESIDUAL_STEP * tolerance
-    residual = np.rint((centred - approximation) / residual_step).astype(np.int64)
+    residual = np.empty(flux.shape, dtype=np.int32)
+    for rows in blocks(n_nodes):
+        kept = _product(arrays["coefficients"][:, rows], arrays["basis"], coefficient_step, basis_step)
+        residual[rows] = np.rint((centred(rows) - kept) / residual_step)
     file.attrs["coefficient_step"] = coefficient_step
     file.attrs["residual_step"] = residual_step
     hdf5.write_array(file, "basis_step", basis_step)
@@ -138,26 +159,28 @@ def _fold(file: h5py.File, log_flux: NDArray[np.float64], tolerance: float) -> N
     _write_integers(file, "residual", residual, chunk_rows=_CHUNK_ROWS)
 
 
-def _flux(file: h5py.File) -> NDArray[np.float32]:
-    return np.exp(_unfold(file)).astype(np.float32)
+def _whole_flux(file: h5py.File) -> NDArray[np.float32]:
+    flux = np.empty((len(file["zero_point"]), N_PIXELS), dtype=np.float32)
+    for rows, part in _flux(file):
+        flux[rows] = part
+    return flux
 
 
-def _unfold(file: h5py.File) -> NDArray[np.float64]:
-    """ln(flux), (N, 4096)."""
+def _flux(file: h5py.File) -> Iterator[tuple[slice, NDArray[np.float32]]]:
+    """Blocks of rows and their fluxes, (b, 4096)."""
     rank = len(hdf5.require_dataset(file, "basis_step", (None,)))
     n_nodes = len(file["zero_point"])
     shapes = {"mean": (N_PIXELS,), "coefficients": (rank, n_nodes), "basis": (rank, N_PIXELS)}
     for name, shape in (shapes | {"residual": (n_nodes, N_PIXELS)}).items():
         hdf5.require_dataset(file, name, shape)
-    log_flux = _product(
-        _read_integers(file, "coefficients"),
-        _read_integers(file, "basis"),
-        float(hdf5.require_attribute(file, "coefficient_step")),
-        hdf5.read_array(file, "basis_step"),
-    )
-    log_flux += _read_integers(file, "mean") * _MEAN_STEP
-    log_flux += _read_integers(file, "residual") * float(hdf5.require_attribute(file, "residual_step"))
-    return log_flux
+    mean, coefficients, basis = (_read_integers(file, name) for name in ("mean", "coefficients", "basis"))
+    steps = float(hdf5.require_attribute(file, "coefficient_step")), hdf5.read_array(file, "basis_step")
+    residual_step = float(hdf5.require_attribute(file, "residual_step"))
+    for rows in blocks(n_nodes):
+        log_flux = _product(coefficients[:, rows], basis, *steps)
+        log_flux += mean * _MEAN_STEP
+        log_flux += _read_integers(file, "residual", rows) * residual_step
+        yield rows, np.exp(log_flux).astype(np.float32)
 
 
 def _product(
@@ -171,24 +194,13 @@ def _product(
     return product
 
 
-def _principal_directions(centred: NDArray[np.float64], rank: int) -> NDArray[np.float64]:
-    """The leading right singular vectors of (N, P), (rank, P) orthonormal; from the smaller Gram matrix."""
-    n_rows, n_columns = centred.shape
-    if n_columns <= n_rows:
-        vectors = np.linalg.eigh(centred.T @ centred)[1]
-        return np.ascontiguousarray(vectors[:, ::-1][:, :rank].T)
-    vectors = np.linalg.eigh(centred @ centred.T)[1][:, ::-1][:, :rank]
-    # tiny components lose their orthogonality in the Gram matrix; QR restores it
-    return np.ascontiguousarray(np.linalg.qr(centred.T @ vectors)[0].T)
-
-
-def _write_integers(file: h5py.File, name: str, values: NDArray[np.int64], *, chunk_rows: int) -> None:
+def _write_integers(file: h5py.File, name: str, values: NDArray[np.signedinteger], *, chunk_rows: int) -> None:
     """Store 0, -1, 1, -2, 2, ... as 0, 1, 2, 3, 4, ... in the narrowest type: high bytes stay zero and compress."""
-    folded = np.where(values < 0, -2 * values - 1, 2 * values)
-    narrow = folded.astype(np.min_scalar_type(int(folded.max())))
+    largest = max(2 * int(values.max()), -2 * int(values.min()) - 1)
+    narrow = np.where(values < 0, -2 * values - 1, 2 * values).astype(np.min_scalar_type(largest))
     hdf5.write_array(file, name, narrow, chunk_rows=chunk_rows, compressed=True)
 
 
-def _read_integers(file: h5py.File, name: str) -> NDArray[np.int64]:
-    folded = hdf5.read_array(file, name).astype(np.int64)
+def _read_integers(file: h5py.File, name: str, rows: slice = slice(None)) -> NDArray[np.int64]:
+    folded = hdf5.read_array(file, name, rows).astype(np.int64)
     return np.where(folded % 2 == 1, -(folded + 1) // 2, folded // 2)

@@ -3,8 +3,11 @@
 from pathlib import Path
 from typing import Final
 
-PACK: Final = Path("data/pack/nodes_ci.h5")
-NODES: Final = Path("data/nodes.h5")
+BOSZ: Final = Path("data/bosz")  # slices of downloaded files, by release
+FETCHED: Final = Path("data/fetched.json")
+PACKS: Final = Path("data/pack")
+NODES_3D: Final = Path("data/nodes_3d.h5")
+NODES_5D: Final = Path("data/nodes_5d.h5")
 SPECTRA: Final = Path("data/spectra")
 VALIDATION: Final = Path("results/validate/summary.json")
 
@@ -14,6 +17,11 @@ AUTODIFF: Final = TRACK_C / "autodiff.h5"
 EVIDENCE: Final = TRACK_C / "evidence.json"
 FIGURES: Final = TRACK_C / "figures"
 VERDICTS: Final = TRACK_C / "verdicts.json"
+
+
+def bosz_manifest(release: int) -> Path:
+    """File of the pinned hashes of a release, tracked by git."""
+    return Path(f"data/manifests/bosz{release}.json")
 
 
 def set_path(split: str, folder: Path = SPECTRA) -> Path:

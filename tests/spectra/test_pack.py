@@ -6,7 +6,8 @@ import pytest
 
 from repro.errors import DataError, PackError
 from repro.files import sha256
-from repro.spectra import pack
+from repro.spectra import lowrank, pack
+from repro.spectra.lattice import Lattice
 from repro.spectra.pack import check_pack, read_pack, write_pack
 
 
@@ -77,6 +78,29 @@ def test_a_pack_too_large_is_not_written(rough, tmp_path, monkeypatch):
     with pytest.raises(PackError, match=r"pack.h5: not written; .* allowed are 0 MB"):
         write_pack(rough, tmp_path / "pack.h5")
     assert not list(tmp_path.iterdir())
+
+
+def test_packs_share_the_room_of_their_folder(grid, path, tmp_path, monkeypatch):
+    monkeypatch.setattr(pack, "MAX_BYTES", int(1.5 * path.stat().st_size))
+    write_pack(grid, path)  # in place of the one of that name
+    with pytest.raises(PackError, match=r"other.h5: not written; 0.2 MB beside 0.2 MB of other packs"):
+        write_pack(grid, tmp_path / "other.h5")
+    assert [entry.name for entry in tmp_path.iterdir()] == ["pack.h5"]
+
+
+def test_the_number_of_nodes_in_a_block_changes_nothing_but_rounding(grid, content, tmp_path, monkeypatch):
+    monkeypatch.setattr(lowrank, "BLOCK", 30)
+    assert write_pack(grid, tmp_path / "pack.h5") < 1e-4
+    monkeypatch.undo()
+    (tmp_path / "one.h5").write_bytes(content)
+    np.testing.assert_allclose(read_pack(tmp_path / "pack.h5").flux, read_pack(tmp_path / "one.h5").flux, rtol=2e-4)
+
+
+def test_holes_are_packed(grid, tmp_path):
+    holed = grid.sub(Lattice(grid.lattice.axes, (0, 50)))
+    assert write_pack(holed, tmp_path / "pack.h5") < 1e-4
+    back = read_pack(tmp_path / "pack.h5")
+    assert back.lattice == holed.lattice and back.flux.shape == (98, 4096)
 
 
 def test_the_check_passes_for_the_code_that_made_it(path, source, instrument):
