@@ -19,6 +19,7 @@ COMMANDS: Final = {
     "status": "Show what is up to date, what is stale and what a run would do.",
     "doctor": "Check this machine: Python, packages, GPU, DVC cache, disk, offline mode.",
     "spectra": "Show or compare spectra of nodes, sets, sources and files, with their derivatives.",
+    "fetch": "Download the spectra of other archives, and check what was downloaded.",
     "pack": "Build, check or describe the pinned node grid of scale ci.",
 }
 
