@@ -39,7 +39,7 @@ def stored(name: str, shape: tuple[int, ...], build: Callable[[], NDArray[np.flo
 
     A folder that cannot be written to costs the time of building, not the result.
     """
-    path = folder() / f"{name}.npz"
+    path = folder() / name
     found = _read(path, shape)
     if found is None:
         found = build()

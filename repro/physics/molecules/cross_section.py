@@ -30,10 +30,12 @@ class LineSum:
         self._wave = wave
         start = np.log(wave[0]) - _MARGIN
         self._step = (np.log(wave[-1]) + _MARGIN - start) / _GRID
+        self.bands = 0
         columns: list[tuple[Array, ...]] = []
         edge = 1.0 + 0.5 * _MARGIN
         for isotopologue in isotopologues(molecule, wave[0] / edge, wave[-1] * edge):
             for lines in isotopologue.systems.values():
+                self.bands += len(np.unique(lines.band @ [1000, 1]))
                 position = (np.log(1e8 / lines.wavenumber) - start) / self._step
                 columns.append((position, isotopologue.weight * lines.gf, lines.energy))
         position, self._gf, energy = (np.concatenate(column) for column in zip(*columns, strict=True))

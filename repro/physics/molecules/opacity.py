@@ -65,9 +65,14 @@ def coefficients(
 
     microturbulence in cm/s; `report` is told the number of temperatures done and to be done.
     """
-    grid = (len(wave), float(wave[0]), float(wave[-1]))
-    name = f"{molecule}-{cache.key(molecule, grid, microturbulence)[:24]}"
+    name = file_name(molecule, wave, microturbulence)
     return cache.stored(name, (TERMS, len(wave)), lambda: _expand(molecule, wave, microturbulence, report))
+
+
+def file_name(molecule: str, wave: NDArray[np.float64], microturbulence: float) -> str:
+    """Name in the cache of a series."""
+    grid = (len(wave), float(wave[0]), float(wave[-1]))
+    return f"{molecule}-{cache.key(molecule, grid, microturbulence)[:24]}.npz"
 
 
 def _expand(
