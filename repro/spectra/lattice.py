@@ -128,14 +128,14 @@ class Lattice:
         return self.rows[tuple(positions.T)]
 
     def part(self, axes: Mapping[str, tuple[float, ...]]) -> "Lattice":
-        """The lattice of some nodes of each axis; what is missing here is missing there.
+        """The lattice with only some nodes of the axes named; what is missing here is missing there.
 
         Raises:
-            DataError: a value is not a node of this lattice.
+            DataError: an axis is unknown, or a value is not a node of this lattice.
         """
-        whole = Lattice(axes)
+        whole = Lattice({**self.axes, **axes})
         self.require_on_nodes(whole.labels, LABELS)
-        return Lattice(axes, tuple(np.flatnonzero(self.flat(self.nearest(whole.labels)) < 0).tolist()))
+        return Lattice(whole.axes, tuple(np.flatnonzero(self.flat(self.nearest(whole.labels)) < 0).tolist()))
 
     def require_on_nodes(self, labels: NDArray[np.float64], names: tuple[str, ...]) -> None:
         """Raise DataError, naming the row, unless the labels (n, 5) called `names` lie on nodes."""

@@ -77,7 +77,7 @@ def test_holes_that_do_not_fit_the_file_are_named(holed, tmp_path):
 
 
 def test_a_part_of_a_grid_keeps_its_spectra_and_its_holes(holed, grid):
-    axes = {**grid.lattice.axes, "T_eff": (4000.0, 5000.0), "M_H": (-1.0, 0.0, 0.5)}
+    axes = {"T_eff": (4000.0, 5000.0), "M_H": (-1.0, 0.0, 0.5)}
     whole, part = grid.sub(grid.lattice.part(axes)), holed.sub(holed.lattice.part(axes))
     assert whole.lattice.size == 30 and part.lattice.size == 28  # the holes at -0.5 are not in it, nor that at 6000 K
     np.testing.assert_array_equal(whole.flux, grid.flux[grid.lattice.index(whole.lattice.labels)])
@@ -96,7 +96,9 @@ def test_the_packed_lattice_is_part_of_the_papers_and_spans_it():
     paper.index(packed.labels)
     for name, nodes in packed.axes.items():
         assert (nodes[0], nodes[-1]) == (paper.axes[name][0], paper.axes[name][-1])
-    assert paper.part(paper_3d().axes) == paper_3d()
+    assert paper.part({"a_M": (0.0,), "C_M": (0.0,)}) == paper_3d()
+    with pytest.raises(DataError, match="the axes must be"):
+        paper.part({"v_turb": (2.0,)})
 
 
 @pytest.mark.parametrize("name", ["T_eff", "M_H", "C_M"])
