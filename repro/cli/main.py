@@ -20,6 +20,7 @@ COMMANDS: Final = {
     "doctor": "Check this machine: Python, packages, GPU, DVC cache, disk, offline mode.",
     "spectra": "Show or compare spectra of nodes, sets, sources and files, with their derivatives.",
     "fetch": "Download the spectra of other archives, and check what was downloaded.",
+    "export": "Write spectra in the file layout of the original author.",
     "pack": "Build, check or describe the pinned node grid of scale ci.",
 }
 

@@ -129,9 +129,9 @@ def generate_set(
 def normalise(flux: NDArray[np.float64], error: NDArray[np.float64]) -> tuple[Float32, Float32]:
     """Scale spectra (b, 4096) to a median of exactly 0.5 in float32, and their errors alike.
 
-    The median over an even number of pixels is the mean of the two middle ones. These are moved to the nearest pair
-    L, 1 - L of float32 numbers, with the pixels that this would push past them: by at most 2^-24, the rounding of
-    float32 itself.
+    The median over an even number of pixels is the mean of the two middle ones. These are moved apart to the nearest
+    pair L, 1 - L of float32 numbers, and the pixels between with them: by at most 2^-24, the rounding of
+    float32 itself. Spectra that have been normalised stay as they are.
 
     Raises:
         DataError: a spectrum's median is not a positive number.
@@ -143,7 +143,8 @@ def normalise(flux: NDArray[np.float64], error: NDArray[np.float64]) -> tuple[Fl
     if bad.size:
         raise DataError(f"spectrum {bad[0]}: the median flux is {median[bad[0], 0]:g}; it must be positive")
     scale = MEDIAN / median
-    lower = np.rint(middle[:, :1] * scale / _HALF_GRID) * _HALF_GRID
+    # rounded down (but for the last bits of the product): rounded up, L would be a number that no pixel takes
+    lower = np.floor(middle[:, :1] * scale / _HALF_GRID + 1e-6) * _HALF_GRID
     below = flux <= middle[:, :1]
     scaled = flux * scale
     scaled = np.where(below, np.minimum(scaled, lower), np.maximum(scaled, 1.0 - lower))

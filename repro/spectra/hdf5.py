@@ -27,6 +27,17 @@ def create(path: str | Path, expected_bytes: int = 0) -> Iterator[h5py.File]:
     Raises:
         DataError: the disk is full (also where HDF5 reports it as RuntimeError when it closes the file).
     """
+    # without a chunk cache every failed write surfaces at once; with one, HDF5 2.0 crashes at exit instead
+    with (
+        new_file(path, expected_bytes) as temporary,
+        h5py.File(temporary, "w", libver=("v110", "v110"), rdcc_nbytes=0) as file,
+    ):
+        yield file
+
+
+@contextmanager
+def new_file(path: str | Path, expected_bytes: int = 0) -> Iterator[Path]:
+    """Yield the temporary name under which an HDF5 file is written until it is complete; see `create`."""
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
     for leftover in path.parent.glob(f".{path.name}.*.tmp"):  # of a process that was killed
@@ -34,9 +45,7 @@ def create(path: str | Path, expected_bytes: int = 0) -> Iterator[h5py.File]:
     _require_space(path, expected_bytes)
     with atomic_path(path) as temporary:
         try:
-            # without a chunk cache every failed write surfaces at once; with one, HDF5 2.0 crashes at exit instead
-            with h5py.File(temporary, "w", libver=("v110", "v110"), rdcc_nbytes=0) as file:
-                yield file
+            yield temporary
         except (OSError, RuntimeError) as error:
             if is_disk_full(OSError(str(error))) or (isinstance(error, OSError) and is_disk_full(error)):
                 raise OSError(errno.ENOSPC, "No space left on device") from error
