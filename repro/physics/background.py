@@ -15,7 +15,7 @@ from repro.physics.hydrogen import SERIES_LIMIT, PaschenLines, paschen_wave, pse
 
 _HIGHEST_LEVEL: Final = 40
 _LOWEST_LEVEL: Final = 9
-_CORE_SPACING: Final = 0.1  # A, a third of the Doppler width of hydrogen
+_CORE_SPACING: Final = 0.05  # A, a sixth of the Doppler width of hydrogen
 _GROWTH: Final = 0.2  # spacing over distance in the line wings
 _WIDEST: Final = 20.0  # A
 _GAP: Final = 1e-6  # A, from the series limit to the nodes beside it
