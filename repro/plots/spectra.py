@@ -16,6 +16,7 @@ _STRIP: Final = 0.75  # [inch] of the identifications
 _NAME_SIZE: Final = 6.5  # [pt]
 _NAME_ROOM: Final = 1.25 * _NAME_SIZE / 72.0  # [inch] from one name to the next
 _LEGEND_LINE: Final = 0.2  # [inch] of height
+_CROWD: Final = (2.0, 98.0)  # percentiles of noisy draws that are inside
 _AXES_WIDTH: Final = 0.9  # part of the page that axes span
 
 
@@ -55,20 +56,22 @@ def _panel(axes: Axes, panel: Panel) -> None:
             axes.fill_between(curve.x, low, high, color=curve.colour, alpha=0.2, lw=0)
         axes.plot(curve.x, curve.y, color=curve.colour, lw=0.8, label=curve.name)
     axes.set_ylabel(panel.y_label)
+    for note in panel.notes:
+        axes.plot([], [], " ", label=note)
+    axes.legend(loc="upper left", borderaxespad=0.3, frameon=True, framealpha=0.85, edgecolor="none")
     if panel.curves:
         axes.set_ylim(*_limits(panel))
-        axes.legend(loc="upper left", borderaxespad=0.2)
     else:
         axes.set_yticks([])
-    if panel.note:
-        axes.text(0.995, 0.97, panel.note, transform=axes.transAxes, ha="right", va="top", fontsize=7.5, color=GREY)
 
 
 def _limits(panel: Panel) -> tuple[float, float]:
-    """Of the y axis: all curves, and space above them for the legend, so that it hides nothing."""
-    values = np.concatenate([curve.y for curve in panel.curves])
+    """Of the y axis: all curves, the bulk of noisy draws, and space above for the legend, that it hides nothing."""
+    drawn = [curve.y for curve in panel.curves]
+    drawn += [np.nanpercentile(curve.noisy, _CROWD) for curve in panel.curves if curve.noisy is not None]
+    values = np.concatenate(drawn)
     low, high = float(np.nanmin(values)), float(np.nanmax(values))
     margin = 0.05 * (high - low) or 1.0
-    legend = _LEGEND_LINE * max(len(panel.curves), panel.note.count("\n") + 1) / _HEIGHTS[panel.kind]
+    legend = _LEGEND_LINE * (len(panel.curves) + len(panel.notes)) / _HEIGHTS[panel.kind]
     height = (high - low + 2.0 * margin) / (1.0 - min(legend, 0.5))
     return low - margin, low - margin + height

@@ -5,6 +5,7 @@ from typing import Any, Final
 
 import numpy as np
 import plotly.graph_objects as go
+from plotly.colors import hex_to_rgb
 from plotly.subplots import make_subplots
 
 from repro.files import atomic_path
@@ -48,6 +49,9 @@ def _panel(figure: go.Figure, row: int, panel: Panel) -> None:
     for curve in panel.curves:
         for trace in _traces(curve):
             figure.add_trace(trace.update(legend=legend), row=row, col=1)
+    for note in panel.notes:
+        silent = go.Scatter(x=[None], y=[None], mode="lines", line={"color": "rgba(0,0,0,0)"}, name=note)
+        figure.add_trace(silent.update(legend=legend, hoverinfo="skip"), row=row, col=1)
     axis: Any = figure.get_subplot(row, 1).yaxis
     figure.update_yaxes(title_text=panel.y_label, row=row, col=1)
     if panel.zero:
@@ -55,19 +59,6 @@ def _panel(figure: go.Figure, row: int, panel: Panel) -> None:
     top = axis.domain[1]
     figure.update_layout({legend: {"x": 0.005, "y": top, "xanchor": "left", "yanchor": "top", "font": {"size": 11}}})
     figure.update_layout({legend: {"bgcolor": "rgba(255,255,255,0.6)"}})
-    if panel.note:
-        figure.add_annotation(
-            text=panel.note.replace("\n", "<br>"),
-            xref="paper",
-            yref="paper",
-            x=0.995,
-            y=top,
-            xanchor="right",
-            yanchor="top",
-            align="right",
-            showarrow=False,
-            font={"size": 11, "color": GREY},
-        )
 
 
 def _traces(curve: Curve) -> list[go.Scatter]:
@@ -85,8 +76,7 @@ def _traces(curve: Curve) -> list[go.Scatter]:
                 x=curve.x,
                 y=_short(curve.y + curve.error),
                 fill="tonexty",
-                fillcolor=curve.colour,
-                opacity=0.25,
+                fillcolor=f"rgba({', '.join(str(part) for part in hex_to_rgb(curve.colour))}, 0.25)",
                 name=f"1σ of {curve.name}",
                 mode="lines",
                 line={"width": 0},

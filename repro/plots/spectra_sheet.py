@@ -35,7 +35,7 @@ class Curve:
 
 @dataclass(frozen=True)
 class Panel:
-    """Curves on one pair of axes; `note` says what cannot be shown and why; `zero` asks for a line at y = 0.
+    """Curves on one pair of axes; `notes` say what cannot be shown and why; `zero` asks for a line at y = 0.
 
     label: what a derivative is taken with respect to.
     """
@@ -44,7 +44,7 @@ class Panel:
     y_label: str
     curves: tuple[Curve, ...]
     zero: bool = False
-    note: str = ""
+    notes: tuple[str, ...] = ()
     label: str = ""
 
 
@@ -120,9 +120,7 @@ def _derivative(views: Sequence[View], x: Sequence[Array], label: str) -> Panel:
         else:
             curves.append(Curve(f"{view.name}, {slope.how}", wave, slope.values, colour))
     unit = "K" if label == "T_eff" else "dex"
-    return Panel(
-        "derivative", f"dF / d {label}  [1/{unit}]", tuple(curves), zero=True, note="\n".join(notes), label=label
-    )
+    return Panel("derivative", f"dF / d {label}  [1/{unit}]", tuple(curves), zero=True, notes=tuple(notes), label=label)
 
 
 def _with_likeness(panel: Panel, likeness: Mapping[str, Mapping[str, float]]) -> Panel:
@@ -130,7 +128,7 @@ def _with_likeness(panel: Panel, likeness: Mapping[str, Mapping[str, float]]) ->
     if panel.label not in likeness:
         return panel
     found = likeness[panel.label]
-    return replace(panel, note=f"correlation {found['correlation']:.3f}, amplitude of B {found['amplitude']:.3f}")
+    return replace(panel, notes=(f"correlation {found['correlation']:.3f}, amplitude of B {found['amplitude']:.3f}",))
 
 
 def placed(marks: Sequence[Mark], low: float, high: float, room: float) -> list[tuple[Mark, float]]:

@@ -1,8 +1,8 @@
 """What stands where in 7100-8850 A: names for the features of a spectrum, and the windows in which numbers are given.
 
-Atomic lines and Paschen lines take their wavelengths from the synthesizer's own tables. The heads of the TiO bands are
-those calculated from the potentials of McKemmish et al. (2019, MNRAS 488, 2836), those of CN from the term values of
-Brooke et al. (2014, ApJS 210, 23); all vacuum.
+Atomic lines and Paschen lines take their wavelengths from the synthesizer's own tables. Band heads are the turning
+points of branches of `physics.molecules` (constants of Brooke et al. 2014, ApJS 210, 23 for CN and of McKemmish et al.
+2019, MNRAS 488, 2836 for TiO), written down because no list of a million lines need be made to name them. All vacuum.
 """
 
 from dataclasses import dataclass
@@ -25,15 +25,23 @@ _HIDDEN: Final = 1.0  # A: a line this close to the core of Ca II, Na I or K I i
 # species -> how many of its strongest lines are named; dominant ones first
 _NAMED: Final = {"Ca II": 3, "Na I": 2, "K I": 2, "Mg I": 4, "Fe I": 8, "Ti I": 3, "Si I": 2, "Ca I": 2, "Rb I": 1}
 
-# (name, wave [A]) of the strongest heads
+# (name, wave [A]) of the strongest heads of 12C14N (of branch Q of the upper spin component, or R) and 48Ti16O (R)
 BAND_HEADS: Final = (
-    ("TiO γ 0-0", 7089.64),
-    ("TiO γ 0-0", 7127.18),
-    ("TiO γ 0-1", 7591.60),
-    ("TiO γ 1-2", 7667.98),
+    ("CN 4-1", 7108.71),
+    ("CN 5-2", 7280.06),
+    ("CN 2-0", 7874.84),
+    ("CN 2-0", 7896.24),
+    ("CN 3-1", 8069.30),
+    ("CN 3-1", 8091.91),
+    ("CN 4-2", 8297.04),
+    ("TiO γ 0-0", 7127.17),
+    ("TiO γ 1-1", 7199.22),
+    ("TiO γ 0-1", 7630.02),
+    ("TiO γ 0-1", 7673.35),
+    ("TiO γ 1-2", 7751.44),
+    ("TiO δ 1-0", 8200.80),
     ("TiO γ 0-2", 8208.33),
     ("TiO ε 0-0", 8435.52),
-    ("TiO δ 0-0", 8862.12),
 )
 
 _CALCIUM: Final = (8500.36, 8544.44, 8664.52)
@@ -98,8 +106,8 @@ def windows(wave: Array) -> dict[str, NDArray[np.bool_]]:
         "all": np.ones(wave.size, dtype=bool),
         "Paschen": near(tuple(paschen(level) for level in PASCHEN_LEVELS), 4.0),
         "Ca II triplet": near(_CALCIUM, 10.0),
-        "CN": within((7875.0, 8050.0), (8070.0, 8160.0)),  # bands 2-0 and 3-1, degraded to the red of their heads
-        "TiO": within((7087.0, 7270.0), (7590.0, 7860.0), (8432.0, 8470.0)),
+        "CN": within((7873.0, 8050.0), (8068.0, 8160.0)),  # bands 2-0 and 3-1, degraded to the red of their heads
+        "TiO": within((7087.0, 7270.0), (7590.0, 7860.0), (8433.0, 8470.0)),
         "Na I": near(_SODIUM, 5.0),
         "K I": near(_POTASSIUM, 5.0),
     }

@@ -55,6 +55,8 @@ def _of_grid(origin: FromGrid, label: str) -> Slope:
         return Slope(None, f"not available: the grid has one value of {label} only")
     stencil = derivative_stencil(lattice)
     column = stencil.names.index(label)
+    if not stencil.complete[origin.node]:
+        return Slope(None, "not available: along some axis neither neighbour has a model")
     weights = stencil.weights[origin.node, column]
     neighbours = stencil.neighbours[origin.node, column][weights != 0.0]
     flux = origin.grid.flux[neighbours].astype(np.float64)
