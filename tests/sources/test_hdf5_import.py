@@ -12,7 +12,7 @@ from repro.instrument.pixels import N_PIXELS, pixel_centres
 from repro.labels import LABELS
 from repro.sources.hdf5.importer import _whole_chunks, fingerprint, import_nodes, import_set, zero_points
 from repro.spectra.generate import normalise
-from repro.spectra.sampling import COLUMNS
+from repro.spectra.sampling import COLUMNS, CONDITIONS
 from repro.spectra.schemas import validate_set
 from repro.spectra.store import open_set
 from tests.sources import author
@@ -101,11 +101,12 @@ def test_stars_are_told_apart_where_seeds_of_32_bits_agree(path, tmp_path):
     assert set(imported([path.with_name("other.h5")], tmp_path / "two.h5")[1]["random_seed"]) == set(seeds)
 
 
-def test_absent_columns_are_listed(path, tmp_path):
+def test_absent_conditions_are_listed_and_no_violation_the_rest_is_made_anew(path, tmp_path):
     author.write(path, frame=author.params(8)[[*LABELS, "mag"]])
     summary, table, *_, attributes = imported([path], tmp_path / "test.h5")
-    assert set(summary.absent) == set(COLUMNS.names) - {*LABELS, "mag"} == set(attributes["absent"].split(","))
-    assert np.isfinite(table["snr"]).all() and np.isnan(summary.snr_ratio).all() and len(set(table["random_seed"])) == 8
+    assert set(summary.absent) == {*CONDITIONS, "moon_phase"} == set(attributes["absent"].split(","))
+    assert np.isnan(table["seeing"]).all() and np.isnan(summary.snr_ratio).all()
+    assert validate_set(tmp_path / "test.h5", "test")["n"] == 8  # snr, random_seed, interp_param and id among others
 
 
 @pytest.mark.parametrize("sizes", [(3, 40, 1, 4), (16, 16), (5,), (15, 1), (100, 7, 9)])

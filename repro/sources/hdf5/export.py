@@ -30,6 +30,8 @@ from repro.spectra.sampling import COLUMNS, Table
 from repro.spectra.store import CHUNK_ROWS, SpectrumSet, open_set
 
 _BLOCK_ROWS: Final = 512  # 17 MB of 64-bit floats
+# version of the tables' layout, which pandas below 3 writes and asks for, and pandas 3 does not
+_PANDAS_VERSION: Final = "0.15.2"
 
 Arrays = dict[str, NDArray[np.float32]]
 
@@ -177,6 +179,7 @@ def _write(
         frame.to_hdf(temporary, key=layout.PARAMS, mode="w", format="table")
         with h5py.File(temporary, "a") as file:
             file[layout.WAVE], file[layout.WAVE_EDGES] = pixel_centres(), edges
+            file[layout.PARAMS].attrs["pandas_version"] = np.bytes_(_PANDAS_VERSION)
             # zeros that are never written take no room
             _new_array(file, layout.MASK, n, integer)
             written = 0

@@ -40,7 +40,7 @@ class Summary:
         n: number of spectra.
         snr_ratio: 5th, 50th and 95th percentile of the files' snr over ours, the 95th percentile over pixels of
             flux/error; NaN where they have no such column.
-        absent: columns that a file lacks: NaN in the set, but for those that can be made anew.
+        absent: columns that a file lacks, which are NaN in the set.
     """
 
     n: int

@@ -19,10 +19,11 @@ from repro.instrument.pixels import N_PIXELS, pixel_centres, pixel_edges
 from repro.labels import LABELS
 from repro.sources.hdf5 import layout
 from repro.sources.hdf5.table import ParamsTable
-from repro.spectra.sampling import COLUMNS, Table
+from repro.spectra.sampling import COLUMNS, CONDITIONS, Table
 from repro.spectra.store import READ_ROWS
 
 _REQUIRED: Final = (*LABELS, "mag")
+_OPTIONAL: Final = (*CONDITIONS, "moon_phase")
 _AT_REST: Final = ("redshift", "ext")  # 0 in every file that this kit can use
 _WAVE_TOLERANCE: Final = 1e-3  # [A]; wavelengths of 32 bits are off by half of it, air wavelengths by 2 A
 _TEXT: Final = ("interp_param",)
@@ -37,7 +38,7 @@ class Block:
     """Consecutive spectra of one file.
 
     Attributes:
-        table: (b,) records of `sampling.COLUMNS`; optional columns that the file lacks are NaN, its random_seed 0.
+        table: (b,) records of `sampling.COLUMNS`; columns that the file lacks are NaN, random_seed 0.
         flux: (b, 4096), not negative.
         error: (b, 4096), positive.
         noisy: (b, 4096), the file's one draw of noise, where it was asked for.
@@ -84,8 +85,8 @@ class AuthorFile:
 
     @property
     def absent(self) -> tuple[str, ...]:
-        """Columns of `sampling.COLUMNS` that the file lacks."""
-        return tuple(name for name in COLUMNS.names or () if name not in self.table.names)
+        """Columns of `sampling.COLUMNS` that the file lacks and that cannot be made anew."""
+        return tuple(name for name in _OPTIONAL if name not in self.table.names)
 
     def labels(self, rows: slice) -> Table:
         """Records of `sampling.COLUMNS`, (b,), with the columns as the file has them.
