@@ -15,7 +15,7 @@ from torch import Tensor
 
 from repro.physics.atmosphere import Atmosphere
 from repro.physics.constants import BOLTZMANN, BOLTZMANN_EV, SECOND_RADIATION, SPEED_OF_LIGHT
-from repro.physics.lines import ABSORPTION, PERTURBERS, WIDTH_TEMPERATURE, LineList
+from repro.physics.lines import ABSORPTION, PERTURBERS, STARK_EXPONENT, WIDTH_TEMPERATURE, LineList
 from repro.physics.voigt import WEAK_DAMPING, voigt_strong, voigt_weak, voigt_wing
 
 THRESHOLD: Final = 5e-4  # of the background opacity, below which a line is ignored where log tau is not small
@@ -110,6 +110,7 @@ class LineOpacity:
         self._energy = (lines.energy / BOLTZMANN_EV).to(device, dtype)
         self._radiative = lines.radiative.to(device, dtype)
         self._ln_width = torch.log(lines.width).to(device, dtype)
+        self._stark = lines.stark.to(device, dtype)
         self._exponent = lines.exponent.to(device, dtype)
         # Both are to be divided by the Doppler speed.
         self._damping_factor = (lines.wave * 1e-8 / (4.0 * pi)).to(device, dtype)
@@ -177,8 +178,10 @@ class LineOpacity:
         strength = strength.flatten().index_select(0, index)
         species = self._species[line]
         pair_speed = speed.to(self._dtype).flatten().index_select(0, row * speed.shape[-1] + species)
-        van_der_waals = self._van_der_waals(atmosphere, row, line)
-        damping = (self._radiative[line] + van_der_waals) * self._damping_factor[line] / pair_speed
+        width = self._radiative[line] + self._van_der_waals(atmosphere, row, line)
+        electrons = atmosphere.n_electron * (atmosphere.temperature / WIDTH_TEMPERATURE) ** STARK_EXPONENT
+        width = torch.addcmul(width, self._stark[line], electrons.to(self._dtype).flatten()[row])
+        damping = width * self._damping_factor[line] / pair_speed
         scale = self._scale_factor[line] / pair_speed
         # Half the threshold each for a bound on the Doppler core and one on the damping wing of the Voigt function.
         reach = torch.maximum(torch.log(2.0 * strength), _WING_BOUND * damping * strength)

@@ -18,6 +18,7 @@ from repro.physics.constants import (
     ELECTRON_MASS,
     ELECTRON_VOLT,
     ELEMENTARY_CHARGE,
+    HYDROGEN_IONISATION,
     PLANCK,
     SPEED_OF_LIGHT,
 )
@@ -26,9 +27,19 @@ from repro.physics.data import TABLES, read_table
 ABSORPTION: Final = pi * ELEMENTARY_CHARGE**2 / (ELECTRON_MASS * SPEED_OF_LIGHT)  # 0.02654 cm^2 Hz
 PERTURBERS: Final = (1.0, 0.42, 0.85)  # weights of H I, He I and H2 in the van der Waals widths
 
-WIDTH_TEMPERATURE: Final = 1.0e4  # K, of the van der Waals widths here
+WIDTH_TEMPERATURE: Final = 1.0e4  # K, of the van der Waals and Stark widths here
+STARK_EXPONENT: Final = 1.0 / 6.0  # of T in the Stark widths
 _ABO_SPEED: Final = 1.0e6  # cm/s, at which the cross-sections of Barklem et al. are given
 _UNKNOWN_RADIATIVE: Final = 1.0e5  # rad/s, written in the list where the width is unknown
+# A level closer to the ionisation limit [eV], or above it, belongs to an excited core: n*^2 = 25 for it in the Stark
+# widths, as in SYNTHE (Kurucz 1993, CD-ROM 18).
+_CLOSEST_TO_LIMIT: Final = 0.1
+_CORE_EXCITED: Final = 25.0
+# log gf of laboratory measurements, by species and wavelength in the list, that replace those of the list (-1.416,
+# -0.463, -0.723): branching fractions 0.00661(4), 0.0587(2) of Ca II 4p 2P3/2 (Gerritsma et al. 2008, Eur. Phys. J.
+# D 50, 13), 0.06435(7) of 2P1/2 (Ramm et al. 2013, Phys. Rev. Lett. 111, 023004), over the lifetimes 6.639(42) ns
+# (Meir et al. 2020, Phys. Rev. A 101, 012509) and 6.904(26) ns (Hettrich et al. 2015, Phys. Rev. Lett. 115, 143003).
+_MEASURED: Final = {("Ca II", 8500.358): -1.365, ("Ca II", 8544.438): -0.412, ("Ca II", 8664.520): -0.678}
 # Abundances of the isotopes of neodymium (Meija et al. 2016, Pure Appl. Chem. 88, 293): the only element of the list
 # with lines of single isotopes.
 _ISOTOPES: Final = {142: 0.27153, 143: 0.12173, 144: 0.23798, 145: 0.08293, 146: 0.17189, 148: 0.05756, 150: 0.05638}
@@ -47,6 +58,7 @@ class LineList:
     radiative: Tensor  # (L,) natural width [rad/s]
     width: Tensor  # (L,) van der Waals width per hydrogen atom at 10 000 K [rad s^-1 cm^3]
     exponent: Tensor  # (L,) of T in the van der Waals width
+    stark: Tensor  # (L,) width by electron impacts, per electron at 10 000 K [rad s^-1 cm^3]
 
 
 def _van_der_waals(row: dict[str, str], mass: float, potential: float, charge: int) -> tuple[float, float]:
@@ -73,6 +85,19 @@ def _van_der_waals(row: dict[str, str], mass: float, potential: float, charge: i
     raise DataError(f"atomic_lines.csv.gz: vdw_kind {kind!r} is not abo, log_gamma6_10kK or unsold")
 
 
+def _stark(low: float, wave: float, potential: float, charge: int) -> float:
+    """Full width by electron impacts, per electron at 10 000 K [rad s^-1 cm^3].
+
+    Cowley 1971, Observatory 91, 139, equations 5 and 6, from the effective quantum number of the upper level (energies
+    in eV, `charge` 1 for neutral atoms), with the mean speed of the electrons as in Turbospectrum and Korg.
+    """
+    high = low + PLANCK * SPEED_OF_LIGHT * 1e8 / wave / ELECTRON_VOLT
+    binding = potential - high
+    number_squared = charge**2 * HYDROGEN_IONISATION / binding if binding > _CLOSEST_TO_LIMIT else _CORE_EXCITED
+    factor = 2.25910e-7 if charge == 1 else 5.42184e-7 / (charge + 1) ** 2
+    return factor * number_squared**2
+
+
 @cache
 def line_list() -> LineList:
     """The atomic lines of 7040-8960 A. Raises DataError when the table is missing or broken."""
@@ -85,7 +110,8 @@ def line_list() -> LineList:
     species = tuple(sorted({row["species"] for row in rows}))
     elements = read_table("atomic_partition")["elements"]
     mass = {name: elements[name.split()[0]]["mass_amu"] * ATOMIC_MASS_UNIT for name in species}
-    columns: dict[str, list[float]] = {name: [] for name in ("wave", "energy", "gf", "radiative", "width", "exponent")}
+    names = ("wave", "energy", "gf", "radiative", "width", "exponent", "stark")
+    columns: dict[str, list[float]] = {name: [] for name in names}
     for row in rows:
         name, wave = row["species"], float(row["wavelength_vac_A"])
         element, stage = name.split()
@@ -95,10 +121,11 @@ def line_list() -> LineList:
         radiative = float(row["gamma_rad_s"])
         columns["wave"].append(wave)
         columns["energy"].append(float(row["E_low_eV"]))
-        columns["gf"].append(fraction * 10.0 ** float(row["log_gf"]))
+        columns["gf"].append(fraction * 10.0 ** _MEASURED.get((name, wave), float(row["log_gf"])))
         columns["radiative"].append(2.223e15 / wave**2 if radiative == _UNKNOWN_RADIATIVE else radiative)
         columns["width"].append(width)
         columns["exponent"].append(exponent)
+        columns["stark"].append(_stark(float(row["E_low_eV"]), wave, potential, len(stage)))
     tensors = {name: torch.tensor(values, dtype=torch.float64) for name, values in columns.items()}
     index = torch.tensor([species.index(row["species"]) for row in rows])
     masses = torch.tensor([mass[name] for name in species], dtype=torch.float64)

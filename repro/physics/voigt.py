@@ -78,7 +78,7 @@ def voigt_strong(damping: Tensor, distance: Tensor) -> Tensor:
 
 def voigt_wing(damping: Tensor, distance: Tensor) -> Tensor:
     """H(a, v) where the Doppler core is nothing: a / sqrt(pi) (s + 1/2) / (s^2 + ...), the real part of
-    i z / (sqrt(pi) (z^2 - 1/2)) (Humlicek 1982, JQSRT 27, 437, region 1), relative error 2.5 / |z|^4."""
+    i z / (sqrt(pi) (z^2 - 1/2)) (Humlicek 1982, JQSRT 27, 437, region 1), relative error 3 / |z|^4."""
     square = distance * distance
     damping_square = damping * damping
     constant = damping_square + 0.5

@@ -27,7 +27,7 @@ def every_fifth_line() -> LineList:
     some = torch.unique(torch.cat([near[::5], torch.tensor([strongest])]))
     columns = {
         name: getattr(table, name)[some]
-        for name in ("wave", "species_index", "energy", "gf", "radiative", "width", "exponent")
+        for name in ("wave", "species_index", "energy", "gf", "radiative", "width", "exponent", "stark")
     }
     return replace(table, **columns)
 
@@ -53,6 +53,7 @@ def plain_opacity(atmosphere: Atmosphere, star: int, depth: int, threshold: floa
     strength *= (1.0 - np.exp(-1.438776877e8 / (wave * kelvin))) / (math.sqrt(math.pi) * doppler)
     perturbers = float((atmosphere.n_h1 + 0.42 * atmosphere.n_he1 + 0.85 * atmosphere.n_h2)[star, depth])
     width = table.radiative.numpy() + table.width.numpy() * (kelvin / 1e4) ** table.exponent.numpy() * perturbers
+    width = width + table.stark.numpy() * (kelvin / 1e4) ** (1 / 6) * float(atmosphere.n_electron[star, depth])
     reference = float(atmosphere.reference_opacity[star, depth])
     total = np.zeros(PIXELS.count)
     pixels = PIXELS.wave().numpy()
@@ -137,6 +138,51 @@ def test_line_list_holds_what_its_description_says() -> None:
         assert bool((values > 0.0).all())
     strongest = torch.argmin((table.wave - 8544.438).abs())
     assert table.species[int(table.species_index[strongest])] == "Ca II"
-    assert math.log10(float(table.gf[strongest])) == pytest.approx(-0.463, abs=1e-9)
     assert {name.split()[0] for name in table.species} <= set(read_table("atomic_partition")["elements"])
     assert sum(lines._ISOTOPES.values()) == pytest.approx(1.0, abs=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("wave", "g_upper", "fraction", "lifetime"),
+    [(8500.358, 4, 0.00661, 6.639), (8544.438, 4, 0.0587, 6.639), (8664.520, 2, 0.06435, 6.904)],
+)
+def test_calcium_triplet_is_that_of_the_laboratory(wave: float, g_upper: int, fraction: float, lifetime: float) -> None:
+    """gf = m c / (8 pi^2 e^2) wave^2 g A, with A the branching fraction over the lifetime [ns]."""
+    table = line_list()
+    index = int((table.wave - wave).abs().argmin())
+    gf = 1.49919e-16 * wave**2 * g_upper * fraction / (lifetime * 1e-9)
+    assert float(table.gf[index]) == pytest.approx(gf, rel=2e-3)
+    # The list itself rests on the calculation of Theodosiou (1989): 0.05 dex weaker.
+    assert 0.04 < math.log10(gf) - {8500.358: -1.416, 8544.438: -0.463, 8664.520: -0.723}[wave] < 0.06
+
+
+def test_every_measured_strength_has_its_line() -> None:
+    table = line_list()
+    for (species, wave), log_gf in lines._MEASURED.items():
+        index = int((table.wave - wave).abs().argmin())
+        assert table.species[int(table.species_index[index])] == species
+        assert math.log10(float(table.gf[index])) == pytest.approx(log_gf)
+
+
+def test_stark_widths() -> None:
+    """Kurucz has log width = -5.55 for Ca II 8542 at 10 000 K; n*^2 of a level is 13.6 Z^2 over its binding energy."""
+    assert math.log10(lines._stark(1.70, 8544.438, 11.872, 2)) == pytest.approx(-5.55, abs=0.15)
+    binding = 5.139 - 2.104 - 12398.42 / 8197.076
+    assert lines._stark(2.104, 8197.076, 5.139, 1) == pytest.approx(2.2591e-7 * (13.5984 / binding) ** 2, rel=1e-4)
+    above, close = lines._stark(7.0, 8000.0, 7.9, 1), lines._stark(6.3, 8000.0, 7.9, 1)
+    assert above == close == pytest.approx(2.2591e-7 * 625.0, rel=1e-4)
+
+
+def test_width_by_electrons_over_that_by_hydrogen() -> None:
+    """In the Sun at optical depth 0.1 electrons matter for levels near the limit, not for the calcium triplet."""
+    sun = model_atmosphere(torch.tensor([[5777.0, 4.44, 0.0, 0.0, 0.0]], dtype=F64))
+    depth = int((sun.log_tau + 1.0).abs().argmin())
+    table = line_list()
+
+    def ratio(wave: float) -> float:
+        index = int((table.wave - wave).abs().argmin())
+        electrons = float(table.stark[index] * sun.n_electron[0, depth])
+        return electrons / float(table.width[index] * sun.n_h1[0, depth])
+
+    assert ratio(8544.438) < 0.03
+    assert ratio(8738.418) > 0.1
