@@ -21,6 +21,8 @@ class Archive:
         drop      half of the body, then the connection is closed
         hang      no answer for `patience` seconds
         stall     half of the body, then nothing for `patience` seconds
+        unsized   half of the body without a Content-Length
+        elsewhere a partial answer that does not start where it was asked to
         short     half of the body with a Content-Length to match
         reset     the connection is closed before any answer
     """
@@ -29,7 +31,8 @@ class Archive:
     faults: dict[str, list[str]] = field(default_factory=lambda: defaultdict(list))
     requests: list[tuple[str, str | None]] = field(default_factory=list)  # path, Range
     ranges: bool = True  # whether the server can resume
-    tags: bool = True  # whether it sends an ETag
+    versions: str = "strong"  # how it tells versions apart: ETag `strong` or `weak`, `date`, or not at all
+    encoded: bool = False  # whether it calls compressed files encoded
     patience: float = 1.0
     pace: float = 0.0  # seconds before each kilobyte
     address: str = ""
@@ -81,11 +84,17 @@ class _Handler(BaseHTTPRequestHandler):
         self._body(body, fault)
 
     def _body(self, body: bytes, fault: str) -> None:
-        tag = f'"{hash(body):x}"'
-        headers = {"ETag": tag} if self.archive.tags else {}
+        tag, date = f'"{hash(body):x}"', f"Mon, 23 Nov 2026 {hash(body) % 24:02d}:00:00 GMT"
+        versions = {"strong": {"ETag": tag}, "weak": {"ETag": f"W/{tag}"}, "date": {"Last-Modified": date}}
+        headers = dict(versions.get(self.archive.versions, {}))
+        if self.archive.encoded:
+            headers["Content-Encoding"] = "gzip"
         status, start = 200, 0
         asked = self.headers.get("Range")
-        if asked and self.archive.ranges and self.headers.get("If-Range") == tag:
+        if fault == "elsewhere":
+            self._answer(206, body, headers | {"Content-Range": f"bytes 0-{len(body) - 1}/{len(body)}"})
+            return
+        if asked and self.archive.ranges and self.headers.get("If-Range") in (tag, date):
             start = int(asked.removeprefix("bytes=").removesuffix("-"))
             if start >= len(body):
                 self._answer(416, b"", {"Content-Range": f"bytes */{len(body)}"})
@@ -93,19 +102,23 @@ class _Handler(BaseHTTPRequestHandler):
             status = 206
             headers["Content-Range"] = f"bytes {start}-{len(body) - 1}/{len(body)}"
         rest = body[start:]
-        if fault == "short":
+        if fault in ("short", "unsized"):
             rest = rest[: len(rest) // 2]
-        self._answer(status, rest, headers, len(rest) // 2 if fault in ("drop", "stall") else None)
+        sent = len(rest) // 2 if fault in ("drop", "stall") else None
+        self._answer(status, rest, headers, sent, sized=fault != "unsized")
         if fault == "stall":
             time.sleep(self.archive.patience)
-        if fault in ("drop", "stall"):
+        if fault in ("drop", "stall", "unsized"):
             self.close_connection = True
 
-    def _answer(self, status: int, body: bytes, headers: dict[str, str], sent: int | None = None) -> None:
+    def _answer(
+        self, status: int, body: bytes, headers: dict[str, str], sent: int | None = None, *, sized: bool = True
+    ) -> None:
         self.send_response(status)
         for name, value in headers.items():
             self.send_header(name, value)
-        self.send_header("Content-Length", str(len(body)))
+        if sized:
+            self.send_header("Content-Length", str(len(body)))
         self.end_headers()
         step = 1024 if self.archive.pace else 1 << 20
         try:

@@ -2,6 +2,7 @@
 
 import errno
 import gzip
+import hashlib
 import json
 import os
 import re
@@ -185,12 +186,45 @@ def test_what_arrived_before_a_drop_is_not_asked_for_again(place):
     assert place.entries()[place.names(LABELS[:1])[0]].bytes == len(GOOD)
 
 
-@pytest.mark.parametrize(("ranges", "tags"), [(False, True), (True, False)])
-def test_a_server_that_cannot_resume_is_asked_for_all(place, ranges, tags):
+@pytest.mark.parametrize(
+    ("versions", "resumed"), [("strong", True), ("date", True), ("weak", False), ("none", False), ("no ranges", False)]
+)
+def test_only_what_the_server_vouches_for_is_resumed(place, versions, resumed):
+    """A weak ETag does not promise equal bytes (RFC 9110, section 8.8.1)."""
     place.fill(LABELS[:1])
-    place.archive.ranges, place.archive.tags = ranges, tags
+    place.archive.versions = versions.replace("no ranges", "strong")
+    place.archive.ranges = versions != "no ranges"
     place.archive.faults[place.paths(LABELS[:1])[0]] = ["drop"]
     assert len(place.fetch(LABELS[:1]).fetched) == 1
+    asked = place.archive.requests[1][1]
+    assert (asked is not None) == (resumed or versions == "no ranges")
+
+
+def test_a_partial_answer_that_starts_elsewhere_is_not_appended(place):
+    place.fill(LABELS[:1])
+    place.archive.faults[place.paths(LABELS[:1])[0]] = ["drop", "elsewhere"]
+    assert len(place.fetch(LABELS[:1]).fetched) == 1
+    assert place.entries()[place.names(LABELS[:1])[0]].sha256 == hashlib.sha256(GOOD).hexdigest()
+
+
+@pytest.mark.parametrize("fault", ["short", "unsized"])
+def test_a_body_that_is_short_with_the_servers_blessing_is_found_by_its_rows(place, fault):
+    place.fill(LABELS[:1])
+    (path,), (name,) = place.paths(LABELS[:1]), place.names(LABELS[:1])
+    place.archive.faults[path] = [fault]
+    assert "cannot be read as a FITS table" in place.fetch(LABELS[:1]).failed[name]
+
+
+def test_a_compressed_file_is_kept_as_it_is(archive, tmp_path):
+    """Some servers call a .gz file encoded: undoing that would change its hash."""
+    place = Place(archive, tmp_path, release=2024, resolution=500)
+    wave = fakes.wave2024(500)
+    good = fakes.text2024(*fakes.spectrum(wave, lines=fakes.CALCIUM_AIR, width=10.0))
+    archive.files[f"/{place.release.wave_path}"] = fakes.wave_file2024(wave)
+    place.fill(LABELS[:1], good)
+    archive.encoded = True
+    assert place.fetch(LABELS[:1]).fetched == place.names(LABELS[:1])
+    assert place.entries()[place.names(LABELS[:1])[0]].sha256 == hashlib.sha256(good).hexdigest()
 
 
 def test_a_file_that_changes_between_two_halves_is_not_mixed(place):

@@ -135,7 +135,7 @@ def fetch_bosz(
         manifest_path: JSON, committed to git: a file whose hash is not the one pinned there is refused.
         accept: names of files to take nevertheless, if all that is against them is another hash or a sanity test.
         retry_missing: ask again for files that the archive did not have at the same address.
-        progress: called with the number of files done and in all.
+        progress: called with the number of files done and in all, of those that are not here.
 
     Returns:
         What happened. Files that do not exist (404) and files that failed are listed there.
@@ -190,17 +190,15 @@ class _Run:
         started = time.monotonic()
         todo = [node for node in nodes if not self._done(node, retry_missing)]
         self._require_space(len(todo))
-        total, done = len(nodes), len(nodes) - len(todo)
-        progress(done, total)
         try:
             if todo:
+                progress(0, len(todo))
                 grid = self._grid()
                 with closing(self._downloads(todo)) as downloads:
-                    for node, result in downloads:
+                    for done, (node, result) in enumerate(downloads, start=1):
                         self._take(node, result, grid)
                         self._manifest.save_soon()
-                        done += 1
-                        progress(done, total)
+                        progress(done, len(todo))
             self._believe_absent()
         finally:
             self.summary.seconds = time.monotonic() - started

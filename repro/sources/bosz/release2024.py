@@ -61,6 +61,7 @@ class Bosz2024:
 
     @property
     def file_bytes(self) -> int:
+        """About 5 bytes of compressed text a row."""
         return 70 * (600_000 if self._resolution == "orig" else int(self._resolution))
 
     @property
