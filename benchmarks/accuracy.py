@@ -9,6 +9,8 @@ variance of the data after the same; derivatives from pairs one step apart in on
 """
 
 import os
+from collections.abc import Iterable
+from dataclasses import dataclass
 from pathlib import Path
 
 import h5py
@@ -17,7 +19,14 @@ import torch
 
 from repro.instrument.observe import Instrument
 from repro.labels import LABELS
+from repro.physics.hydrogen import SERIES_LIMIT, paschen_wave
 from repro.physics.synthesize import Synthesizer
+
+# Where the residual from BOSZ lies: vacuum wavelengths [A].
+PASCHEN = {f"P{n}": float(paschen_wave(torch.tensor(float(n), dtype=torch.float64))) for n in range(11, 21)}
+CALCIUM = {"Ca II 8500": 8500.35, "Ca II 8544": 8544.44, "Ca II 8665": 8664.52}
+SINGLE_LINES = (8056.7, 8101.1, 8348.6, 8434.2, 8478.2, 8590.0, 8738.2, 8843.6)
+RESPONSES = (("dlogg", "log_g", 1.0), ("dTeff", "T_eff", 500.0), ("d[M/H]", "M_H", 0.5))  # name, label, step
 
 
 def smoothed(wave: np.ndarray, flux: np.ndarray, resolution: float, out: np.ndarray) -> np.ndarray:
@@ -36,8 +45,28 @@ def straightened(wave: np.ndarray, values: np.ndarray) -> np.ndarray:
     return values - np.linalg.lstsq(basis.T, values.T, rcond=None)[0].T @ basis
 
 
-def bosz(folder: Path) -> dict[str, float]:
-    """Labelled BOSZ 2017 spectra at R = 5000 between 8000 and 8850 A."""
+@dataclass(frozen=True)
+class Comparison:
+    """N spectra of others and ours at the same labels, both over their medians."""
+
+    labels: np.ndarray  # (N, 5) in the order of LABELS
+    wave: np.ndarray  # (W,) [A] vacuum
+    data: np.ndarray  # (N, W)
+    model: np.ndarray  # (N, W)
+
+    def residual(self) -> np.ndarray:
+        """model - data (N, W) without straight lines."""
+        return straightened(self.wave, self.model - self.data)
+
+    def responses(self, label: str, step: float) -> tuple[np.ndarray, np.ndarray]:
+        """Changes (P, W) of data and model, without straight lines, between the P pairs one step apart in a label."""
+        pairs = _pairs(self.labels, LABELS.index(label), step)
+        data, model = (straightened(self.wave, x[pairs[:, 1]] - x[pairs[:, 0]]) for x in (self.data, self.model))
+        return data, model
+
+
+def bosz_spectra(folder: Path) -> Comparison:
+    """Labelled BOSZ 2017 spectra at R = 5000 between 8000 and 8850 A, and ours."""
     with h5py.File(folder / "bosz2017_r5000_sample.h5") as file:
         names = str(file.attrs["label_names"]).split(",")
         table = np.asarray(file["labels"], dtype=np.float64)
@@ -49,20 +78,63 @@ def bosz(folder: Path) -> dict[str, float]:
     model = smoothed(spectrum.wave.numpy(), spectrum.flux.numpy(), 5000.0, wave)
     data /= np.median(data, axis=1, keepdims=True)
     model /= np.median(model, axis=1, keepdims=True)
-    residual, shape = straightened(wave, model - data), straightened(wave, data)
-    found = {
+    return Comparison(labels, wave, data, model)
+
+
+def scores(found: Comparison) -> dict[str, float]:
+    """rms, explained variance, and how the responses to the labels agree."""
+    residual, shape = found.residual(), straightened(found.wave, found.data)
+    values = {
         "rms": float(np.sqrt((residual**2).mean(axis=1)).mean()),
         "explained variance": 1.0 - float((residual**2).sum() / (shape**2).sum()),
     }
-    for name, label, step in (("dlogg", "log_g", 1.0), ("dTeff", "T_eff", 500.0), ("d[M/H]", "M_H", 0.5)):
-        pairs = _pairs(labels, LABELS.index(label), step)
-        changes = [straightened(wave, values[pairs[:, 1]] - values[pairs[:, 0]]) for values in (data, model)]
-        correlations = [float(np.corrcoef(one, other)[0, 1]) for one, other in zip(*changes, strict=True)]
-        slopes = (changes[0] * changes[1]).sum(axis=1) / (changes[0] ** 2).sum(axis=1)
-        found[f"dF/{name} correlation mean"] = float(np.mean(correlations))
-        found[f"dF/{name} correlation worst"] = min(correlations)
-        found[f"dF/{name} amplitude"] = float(slopes.mean())
-    return found
+    for name, label, step in RESPONSES:
+        data, model = found.responses(label, step)
+        correlations = [float(np.corrcoef(one, other)[0, 1]) for one, other in zip(data, model, strict=True)]
+        slopes = (data * model).sum(axis=1) / (data**2).sum(axis=1)
+        values[f"dF/{name} correlation mean"] = float(np.mean(correlations))
+        values[f"dF/{name} correlation worst"] = min(correlations)
+        values[f"dF/{name} amplitude"] = float(slopes.mean())
+    return values
+
+
+def bosz(folder: Path) -> dict[str, float]:
+    """Scores of the labelled BOSZ 2017 spectra."""
+    return scores(bosz_spectra(folder))
+
+
+def regions(wave: np.ndarray) -> dict[str, np.ndarray]:
+    """Disjoint masks (W,) that cover all wavelengths.
+
+    In the order of precedence: cores of P11 ... P20 (4 A), Ca II triplet (12 A), lines known to differ (2 A), the rest
+    of the merging Paschen lines (from the series limit to P20), everything else.
+    """
+    wanted = {
+        "Paschen cores P11-P20": _near(wave, PASCHEN.values(), 4.0),
+        "Ca II triplet": _near(wave, CALCIUM.values(), 12.0),
+        **{f"line {line}": _near(wave, [line], 2.0) for line in SINGLE_LINES},
+        "merging lines": (wave > SERIES_LIMIT) & (wave < PASCHEN["P20"]),
+        "rest": np.ones(wave.shape, dtype=bool),
+    }
+    free, masks = np.ones(wave.shape, dtype=bool), {}
+    for name, mask in wanted.items():
+        masks[name] = mask & free
+        free = free & ~mask
+    return masks
+
+
+def _near(wave: np.ndarray, centres: Iterable[float], distance: float) -> np.ndarray:
+    return np.abs(wave[:, None] - np.array(list(centres))).min(axis=1) <= distance
+
+
+def residual_shares(wave: np.ndarray, residual: np.ndarray) -> dict[str, tuple[float, float, float]]:
+    """For each region: its share of the variance of residuals (N, W), its share of the pixels, its mean residual."""
+    total = float((residual**2).sum())
+    return {
+        name: (float((residual[:, mask] ** 2).sum()) / total, float(mask.mean()), float(residual[:, mask].mean()))
+        for name, mask in regions(wave).items()
+        if mask.any()
+    }
 
 
 def _pairs(labels: np.ndarray, column: int, step: float) -> np.ndarray:
@@ -124,8 +196,13 @@ def main() -> None:
     if not folder:
         print("skipped: REPRO_VALIDATION_DIR is not set; it names the folder of the published validation spectra")
         return
-    for name, value in bosz(Path(folder)).items():
+    found = bosz_spectra(Path(folder))
+    for name, value in scores(found).items():
         print(f"BOSZ 2017, 30 spectra  {name:28s} {value:8.4f}")
+    for name, (share, pixels, mean) in residual_shares(found.wave, found.residual()).items():
+        print(
+            f"  residual in          {name:28s} {share:8.1%} of its variance, {pixels:.1%} of pixels, mean {mean:+.2%}"
+        )
     for star in ("sun", "g5000", "arc"):
         print(f"Turbospectrum          {star:28s} {turbospectrum(Path(folder), star):8.4f}")
     for index in (576, 4742, 4684, 4521):

@@ -1,4 +1,4 @@
-"""The opacity in front of which the atomic lines stand: continuum, Paschen lines and their dissolved levels.
+"""The opacity in front of which the atomic lines stand: continuum, Paschen lines and the levels that have merged.
 
 It is computed on a coarse grid that is fine only around the Paschen lines, and interpolated.
 """
@@ -93,7 +93,7 @@ class Interpolation:
 
 
 class Background:
-    """Opacity of continuum, Paschen lines and dissolved levels, and of the continuum alone."""
+    """Opacity of continuum, Paschen lines and merged levels."""
 
     def __init__(self, wave: Tensor, dtype: torch.dtype) -> None:
         """wave (W,): ascending wavelengths [A], float64, on the device to work on."""
@@ -115,6 +115,6 @@ class Background:
 
 
 def relative_continuum(atmosphere: Atmosphere, wave: Tensor) -> Tensor:
-    """Continuous opacity (B, D, W), dissolved levels included, in units of the reference opacity."""
+    """Continuous opacity (B, D, W), merged levels included, in units of the reference opacity."""
     opacity = continuum_opacity(atmosphere, wave) + pseudo_continuum(atmosphere, wave)
     return opacity / atmosphere.reference_opacity[..., None]
