@@ -31,12 +31,18 @@ def progress(description: str) -> Iterator[Report]:
 def _bar(description: str) -> Iterator[Report]:
     from rich import progress as rich_progress
     from rich.console import Console
+    from rich.text import Text
+
+    class Rate(rich_progress.ProgressColumn):
+        def render(self, task: rich_progress.Task) -> Text:
+            return Text("" if not task.speed else f"{task.speed:.3g}/s")
 
     columns = (
         rich_progress.TextColumn("{task.description}"),
         rich_progress.BarColumn(),
         rich_progress.MofNCompleteColumn(),
         rich_progress.TimeElapsedColumn(),
+        Rate(),
         rich_progress.TextColumn("left"),
         rich_progress.TimeRemainingColumn(),
     )
@@ -60,7 +66,8 @@ def _plain_lines(description: str) -> Report:
         if done < total and elapsed - last_line < _SECONDS_BETWEEN_LINES:
             return
         last_line = elapsed
+        rate = f", {done / elapsed:.3g}/s" if done and elapsed else ""
         left = f", about {elapsed / done * (total - done):.0f} s left" if 0 < done < total else ""
-        print(f"{description}: {done} of {total}, {elapsed:.0f} s{left}", file=sys.stderr, flush=True)
+        print(f"{description}: {done} of {total}, {elapsed:.0f} s{rate}{left}", file=sys.stderr, flush=True)
 
     return report

@@ -1,5 +1,6 @@
 import io
 import sys
+import time
 
 from repro import progress as module
 from repro.progress import progress, silent
@@ -14,8 +15,8 @@ def test_a_log_gets_a_first_and_a_last_line_and_few_between(capsys, monkeypatch)
     captured = capsys.readouterr()
     lines = captured.err.splitlines()
     assert captured.out == ""
-    assert lines[0] == "nodes: 1 of 400, 0 s, about 40 s left"
-    assert lines[-1] == "nodes: 400 of 400, 40 s"
+    assert lines[0] == "nodes: 1 of 400, 0 s, 10/s, about 40 s left"
+    assert lines[-1] == "nodes: 400 of 400, 40 s, 10/s"
     assert len(lines) == 4  # at 0, 15, 30 and 40 seconds
 
 
@@ -28,8 +29,10 @@ def test_a_terminal_gets_a_bar(monkeypatch):
     monkeypatch.setattr(sys, "stderr", terminal)
     with progress("nodes") as report:
         report(3, 10)
+        time.sleep(0.01)
+        report(6, 10)
         report(10, 10)
-    assert "nodes" in terminal.getvalue() and "10/10" in terminal.getvalue()
+    assert "nodes" in terminal.getvalue() and "10/10" in terminal.getvalue() and "/s" in terminal.getvalue()
 
 
 def test_silence(capsys):
