@@ -54,10 +54,13 @@ def command(
     """
     if [spectra, split, nodes].count(None) != 2:
         raise click.UsageError("name one of SET, --split and --nodes")
+    source = nodes or spectra or _of_split(split)
+    if output.resolve() == source.resolve():
+        raise click.UsageError(f"{output} is what is to be exported; name another file to write")
     if nodes is None:
         if mag is not None:
             raise click.UsageError("--mag is for --nodes: a spectrum set has its own magnitudes")
-        _set(spectra or _of_split(split), output, with_noise, seed, shards, float32)
+        _set(source, output, with_noise, seed, shards, float32)
     elif mag is None:
         raise click.UsageError("--nodes needs --mag")
     elif with_noise is not None or shards != 1:

@@ -80,3 +80,10 @@ def test_nodes_at_a_magnitude(run, tmp_path):
 def test_what_cannot_be_exported_is_explained(run, tmp_path, arguments, message):
     assert message in run(*arguments, "-o", tmp_path / "out/dataset.h5", code=2)
     assert not (tmp_path / "out/dataset.h5").exists()
+
+
+@pytest.mark.parametrize("which", [("--split", "test"), ("data/spectra/test.h5",)])
+def test_a_set_is_not_replaced_by_its_export(run, which):
+    before = sha256("data/spectra/test.h5")
+    assert "is what is to be exported" in run(*which, "-o", "data/../data/spectra/test.h5", code=2)
+    assert sha256("data/spectra/test.h5") == before

@@ -11,7 +11,7 @@ from repro.sources.hdf5.names import listed_strings
 PROTOCOLS = range(pickle.HIGHEST_PROTOCOL + 1)
 
 
-@given(st.lists(st.text(), unique=True, max_size=40), st.sampled_from(PROTOCOLS))
+@given(st.lists(st.text(max_size=12), unique=True, max_size=12), st.sampled_from(PROTOCOLS))
 def test_a_list_of_names_is_read_in_every_protocol(names, protocol):
     assert listed_strings(pickle.dumps(names, protocol)) == tuple(names)
 

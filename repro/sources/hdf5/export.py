@@ -4,7 +4,7 @@ pandas and PyTables write the label table, and alone the table: `pandas.read_hdf
 only in a file that holds no other. h5py adds the arrays after the table is closed.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -29,6 +29,7 @@ from repro.spectra.noise import inject, standard_normal
 from repro.spectra.sampling import COLUMNS, Table
 from repro.spectra.store import CHUNK_ROWS, SpectrumSet, open_set
 
+_CLEAN: Final = (layout.FLUX, layout.ERROR)
 _BLOCK_ROWS: Final = 512  # 17 MB of 64-bit floats
 # version of the tables' layout, which pandas below 3 writes and asks for, and pandas 3 does not
 _PANDAS_VERSION: Final = "0.15.2"
@@ -82,13 +83,14 @@ def export_set(
             raise DataError(f"{set_path}: does not say which split it is, on which its noise depends")
         bounds = [n * k // shards for k in range(shards + 1)]
         paths = _shard_paths(Path(out_path), shards)
+        names = [*_CLEAN, layout.NOISY] if draw else _CLEAN
         exposures = spectra.attributes.get("exposures", layout.COLUMNS["exp_count"])
         frame = _frame(spectra.labels, exposures, spectra.attributes.get("exposure_time", layout.COLUMNS["exp_time"]))
         for path, start, end in zip(paths, bounds, bounds[1:], strict=False):
             part = frame.iloc[start:end].reset_index(drop=True)
             part["id"] = np.arange(end - start)
             blocks = _set_blocks(spectra, start, end, draw)
-            _write(path, part, blocks, float32, partial(_report, progress, start, n))
+            _write(path, part, names, blocks, float32, partial(_report, progress, start, n))
     return paths
 
 
@@ -124,12 +126,11 @@ def export_nodes(
             flux, error = _observed(grid, rows, mag, noise_model)
             yield rows, {layout.FLUX: flux, layout.ERROR: error}
 
-    for rows, arrays in blocks():  # the table precedes the arrays in the file, and its snr needs them
-        table["snr"][rows] = snr_column(arrays[layout.FLUX], arrays[layout.ERROR])
+    for rows, block in blocks():  # the table precedes the arrays in the file, and its snr needs them
+        table["snr"][rows] = snr_column(block[layout.FLUX], block[layout.ERROR])
     frame = _frame(table, noise_model.exposures, noise_model.exposure_time)
-    _write(
-        Path(out_path), frame, (arrays for _, arrays in blocks()), float32, partial(_report, progress, 0, len(labels))
-    )
+    arrays = (arrays for _, arrays in blocks())
+    _write(Path(out_path), frame, _CLEAN, arrays, float32, partial(_report, progress, 0, len(labels)))
 
 
 def _set_blocks(spectra: SpectrumSet, start: int, end: int, draw: Draw | None) -> Iterator[Arrays]:
@@ -170,24 +171,28 @@ def _frame(table: Table, exposures: int, exposure_time: float) -> pd.DataFrame:
 
 
 def _write(
-    path: Path, frame: pd.DataFrame, blocks: Iterator[Arrays], float32: bool, done: Callable[[int], None]
+    path: Path,
+    frame: pd.DataFrame,
+    names: Sequence[str],
+    blocks: Iterator[Arrays],
+    float32: bool,
+    done: Callable[[int], None],
 ) -> None:
-    """Write one file of the layout; `done` is called with the number of spectra written."""
+    """Write one file with the arrays `names`; `done` is called with the number of spectra written."""
     n, real, integer = len(frame), *(("<f4", "<i4") if float32 else ("<f8", "<i8"))
-    edges = pixel_edges()
-    with hdf5.new_file(path, expected_bytes=n * N_PIXELS * 2 * np.dtype(real).itemsize) as temporary:
+    with hdf5.new_file(path, expected_bytes=n * N_PIXELS * len(names) * np.dtype(real).itemsize) as temporary:
         frame.to_hdf(temporary, key=layout.PARAMS, mode="w", format="table")
         with h5py.File(temporary, "a") as file:
-            file[layout.WAVE], file[layout.WAVE_EDGES] = pixel_centres(), edges
             file[layout.PARAMS].attrs["pandas_version"] = np.bytes_(_PANDAS_VERSION)
-            # zeros that are never written take no room
-            _new_array(file, layout.MASK, n, integer)
+            file[layout.WAVE], file[layout.WAVE_EDGES] = pixel_centres(), pixel_edges()
+            _new_array(file, layout.MASK, n, integer)  # zeros that are never written take no room
+            arrays = {name: _new_array(file, name, n, real) for name in names}
             written = 0
-            for arrays in blocks:
-                for name, values in arrays.items():
-                    array = file.get(name) or _new_array(file, name, n, real)
-                    array[written : written + len(values)] = values
-                written += len(next(iter(arrays.values())))
+            for block in blocks:
+                rows = slice(written, written + len(block[layout.FLUX]))
+                for name, array in arrays.items():
+                    array[rows] = block[name]
+                written = rows.stop
                 done(written)
 
 

@@ -26,6 +26,7 @@ from repro.spectra.nodes import NodeGrid, require_physical
 from repro.spectra.sampling import Table, labels_of
 from repro.spectra.store import CHUNK_ROWS, READ_ROWS, create_set
 
+_ROWS: Final = 64  # spectra at a time: their intermediate results stay in the processor's cache
 _MEDIAN_TOLERANCE: Final = 1e-3
 _SEED_BITS: Final = 32  # of numpy's RandomState, which the simulator draws with
 _IDENTITY: Final = (*LABELS, "mag", "seeing", "target_zenith_angle", "target_field_angle", "random_seed")
@@ -81,7 +82,8 @@ def import_set(
         "fingerprint": fingerprint(paths),
         "absent": ",".join(absent),
     }
-    tables, ratios = [], []
+    tables: list[Table] = []
+    ratios, done = [], 0
     with create_set(out_path, n, attributes) as writer:
         for table, flux, error in _whole_chunks(_normalised(paths, n)):
             snr = snr_column(flux, error)
@@ -89,7 +91,8 @@ def import_set(
             table["snr"] = snr
             tables.append(table)
             writer.write(flux, error)
-            progress(sum(map(len, tables)), n)
+            done += len(table)
+            progress(done, n)
         writer.finish(np.concatenate(tables))
     low, middle, high = np.percentile(np.concatenate(ratios), [5, 50, 95])
     return Summary(n, (float(low), float(middle), float(high)), absent)
@@ -186,7 +189,7 @@ def _survey(paths: Paths) -> tuple[int, tuple[str, ...]]:
 
 def _normalised(paths: Paths, n: int) -> Iterator[tuple[Table, Float32, Float32]]:
     """Table, flux and error of the first n spectra, in blocks."""
-    for block in read_set(paths):
+    for block in read_set(paths, _ROWS):
         first = int(block.table["id"][0])
         if first >= n:
             return

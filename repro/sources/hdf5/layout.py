@@ -58,4 +58,4 @@ COLUMNS: Final[dict[str, Any]] = {
 }
 
 # Observing conditions of the Fisher grids; the magnitude is that of the file.
-FISHER_CONDITIONS: Final = {"target_zenith_angle": 22.5, "target_field_angle": 0.325, "seeing": 1.0}
+FISHER_CONDITIONS: Final = {"target_zenith_angle": 22.5, "target_field_angle": 0.325, "seeing": 1.0, "moon_phase": 0.0}
