@@ -11,6 +11,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from repro.errors import EnvironmentProblem
 from repro.files import atomic_path
 from repro.physics import composition, constants, data, lines
 
@@ -20,8 +21,11 @@ _READ_BY: Final = (composition, constants, data, lines)  # modules outside of th
 
 
 def folder() -> Path:
-    """Where cross-sections are kept."""
-    return Path(os.environ.get("REPRO_CACHE_DIR") or FOLDER)
+    """Where cross-sections are kept. Raises EnvironmentProblem where that is not a folder."""
+    path = Path(os.environ.get("REPRO_CACHE_DIR") or FOLDER)
+    if path.is_file():
+        raise EnvironmentProblem(f"REPRO_CACHE_DIR={path} is a file: name a folder, or unset it to use {FOLDER}")
+    return path
 
 
 def key(*settings: object) -> str:
@@ -37,7 +41,7 @@ def key(*settings: object) -> str:
 def stored(name: str, shape: tuple[int, ...], build: Callable[[], NDArray[np.float32]]) -> NDArray[np.float32]:
     """The array of that name and shape, from disk if it is there and whole, else built and written.
 
-    A folder that cannot be written to costs the time of building, not the result.
+    A folder that cannot be written to costs the time of building, not the result. Raises DataError on a full disk.
     """
     path = folder() / name
     found = _read(path, shape)
@@ -46,16 +50,16 @@ def stored(name: str, shape: tuple[int, ...], build: Callable[[], NDArray[np.flo
         try:
             with atomic_path(path) as temporary, open(temporary, "wb") as file:
                 np.savez(file, values=found)
-        except PermissionError:
-            pass
+        except OSError:
+            return found
     return found
 
 
 def _read(path: Path, shape: tuple[int, ...]) -> NDArray[np.float32] | None:
     """The array, or None where the file is absent or damaged (zip archives carry a checksum)."""
     try:
-        with np.load(path, allow_pickle=False) as content:
-            values: NDArray[np.float32] = content["values"]
+        with open(path, "rb") as file:
+            values: NDArray[np.float32] = np.load(file, allow_pickle=False)["values"]
     except (OSError, EOFError, KeyError, ValueError, zipfile.BadZipFile, zlib.error):
         return None
     return values if values.shape == shape and values.dtype == np.float32 else None

@@ -1,9 +1,10 @@
 """Cross-sections of molecules on a grid of wavelengths at any temperature.
 
-Lines of hundreds of thousands are summed by Fourier transform: in ln(wavelength) the Doppler profile is the same
+Millions of lines are summed by Fourier transform: in ln(wavelength) the Doppler profile is the same
 everywhere, so that the strengths of all lines, shared out on a fine grid, are convolved with it at once.
 """
 
+from math import ceil, log2
 from typing import Final
 
 import numpy as np
@@ -17,7 +18,7 @@ from repro.physics.molecules.line_list import isotopologues, ln_partition
 from repro.physics.molecules.lines import Array
 
 _MARGIN: Final = 1e-3  # of ln(wavelength) beyond the range, 300 km/s: no profile reaches across
-_GRID: Final = 1 << 19  # points; 0.13 km/s over 7070-8880 A
+_FINEST: Final = 4.5e-7  # step of the fine grid at most, 0.13 km/s
 _POINTS: Final = 4  # of the interpolation from the fine grid
 
 
@@ -29,7 +30,9 @@ class LineSum:
         self._molecule = molecule
         self._wave = wave
         start = np.log(wave[0]) - _MARGIN
-        self._step = (np.log(wave[-1]) + _MARGIN - start) / _GRID
+        width = np.log(wave[-1]) + _MARGIN - start
+        self._points = 1 << ceil(log2(width / _FINEST))
+        self._step = width / self._points
         self.bands = 0
         columns: list[tuple[Array, ...]] = []
         edge = 1.0 + 0.5 * _MARGIN
@@ -54,10 +57,10 @@ class LineSum:
         Profiles are Gaussian: natural widths are below 1e-3 of the Doppler width.
         """
         strength = self._gf * np.exp(-self._exponent / temperature)
-        cells = np.bincount(self._cell, strength * (1.0 - self._share), _GRID)
-        cells += np.bincount(self._cell + 1, strength * self._share, _GRID)
+        cells = np.bincount(self._cell, strength * (1.0 - self._share), self._points)
+        cells += np.bincount(self._cell + 1, strength * self._share, self._points)
         spectrum = np.fft.rfft(cells) * self._profile(temperature, microturbulence)
-        density = np.fft.irfft(spectrum, _GRID) / self._step  # per unit of ln(wavelength)
+        density = np.fft.irfft(spectrum, self._points) / self._step  # per unit of ln(wavelength)
         first, weights = self._to_pixels
         total = sum(weights[point] * density[first + point] for point in range(_POINTS))
         emission = -np.expm1(-SECOND_RADIATION / (self._wave * temperature))
@@ -68,7 +71,7 @@ class LineSum:
     def _profile(self, temperature: float, microturbulence: float) -> Array:
         """Fourier transform of the Doppler profile over that of the triangle by which strengths are shared out."""
         speed2 = BOLTZMANN * temperature / _mass(self._molecule) + 0.5 * microturbulence**2
-        frequency = 2.0 * np.pi * np.fft.rfftfreq(_GRID, self._step)
+        frequency = 2.0 * np.pi * np.fft.rfftfreq(self._points, self._step)
         gauss = np.exp(-0.5 * speed2 / SPEED_OF_LIGHT**2 * frequency**2)
         result: Array = gauss / np.sinc(0.5 * frequency * self._step / np.pi) ** 2
         return result

@@ -39,6 +39,10 @@ class Bands:
     moment2: Array  # (M,) squared transition moment of the spherical component [e^2 a0^2]
     herman_wallis: Array  # (M, 3) decadic exponents to m, m^2 and J''(J'' + 1)
 
+    def take(self, index: Integers) -> "Bands":
+        """Some of the bands."""
+        return Bands(self.upper[index], self.lower[index], self.moment2[index], self.herman_wallis[index])
+
 
 def clebsch_gordan(j: Array, omega: float, q: int, change: int) -> Array:
     """<j omega 1 q | (j + change) (omega + q)>, zero without such a level (Condon & Shortley 1935, table 2^3)."""
@@ -103,6 +107,9 @@ def _branch(
     end = upper.energy[bands.upper, parity[0], partners][..., :, None]
     start = lower.energy[bands.lower, parity[1], rows][..., None, :]
     wavenumber = end - start  # (M, J, K', K'')
+    inside = (wavenumber > low) & (wavenumber < high)
+    near = np.flatnonzero(inside.any(axis=(1, 2, 3)))
+    bands, start, wavenumber, inside = bands.take(near), start[near], wavenumber[near], inside[near]
     amplitude = np.einsum(
         "mjak,jab,mjbl->mjkl",
         upper.mixture[bands.upper, parity[0], partners],
@@ -115,7 +122,7 @@ def _branch(
     exponent = bands.herman_wallis @ np.stack([m, m**2, j * (j + 1.0)])
     moment2 = bands.moment2[:, None] * 10.0**exponent * (2.0 * j + 1.0)
     gf = 2.0 / 3.0 * wavenumber / HARTREE * amplitude**2 * moment2[..., None, None]
-    band, row, k_up, k_low = np.nonzero((wavenumber > low) & (wavenumber < high) & (amplitude**2 > 1e-12))
+    band, row, k_up, k_low = np.nonzero(inside & (amplitude**2 > 1e-12))
     return (
         wavenumber[band, row, k_up, k_low],
         gf[band, row, k_up, k_low],
