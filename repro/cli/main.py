@@ -19,8 +19,10 @@ COMMANDS: Final = {
     "status": "Show what is up to date, what is stale and what a run would do.",
     "doctor": "Check this machine: Python, packages, GPU, DVC cache, disk, offline mode.",
     "spectra": "Show or compare spectra of nodes, sets, sources and files, with their derivatives.",
-    "fetch": "Download the spectra of other archives, and check what was downloaded.",
     "export": "Write spectra in the file layout of the original author.",
+    "fetch": "Download the spectra of other archives, and check what was downloaded.",
+    "molecules": "Show the lines of CN and TiO, and build their cross-sections.",
+    "run": "Run the pipeline (dvc repro), if wanted on a cluster.",
     "pack": "Build, check or describe the pinned node grid of scale ci.",
 }
 

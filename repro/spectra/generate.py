@@ -1,14 +1,20 @@
 """Spectrum sets from a node grid: draw, interpolate, observe, normalise, store."""
 
+from collections import deque
+from collections.abc import Iterable, Iterator
+from concurrent.futures import Executor
 from dataclasses import dataclass
+from functools import lru_cache
+from itertools import islice
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
 from repro.errors import DataError
+from repro.files import md5
 from repro.instrument.noise import Conditions, NoiseModel
 from repro.progress import Report, silent
 from repro.spectra.interpolate import TensorSpline, spline_along_axis
@@ -18,9 +24,11 @@ from repro.spectra.store import CHUNK_ROWS, create_set
 
 MEDIAN: Final = 0.5  # of every stored spectrum, as in the original data set
 BLOCK: Final = 256  # spectra held in memory together
+_AHEAD: Final = 64  # blocks handed to an executor before the first is awaited: 0.5 GB if all are done but that one
 _HALF_GRID: Final = 2.0**-24  # spacing of float32 just below 1, twice that just below 0.5
 
 Float32 = NDArray[np.float32]
+Part = tuple[Float32, Float32, Table]  # flux and error (b, 4096), records of the label table (b,)
 
 
 @dataclass(frozen=True)
@@ -78,7 +86,7 @@ class SetMaker:
             "free_axes": ",".join(grid.lattice.free),
         }
 
-    def __call__(self, rows: slice) -> tuple[Float32, Float32, Table]:
+    def __call__(self, rows: slice) -> Part:
         """Normalised noise-free flux and 1-sigma error, (b, 4096) each, and the records of the label table.
 
         Raises:
@@ -95,6 +103,28 @@ class SetMaker:
         return scaled, error, table
 
 
+@dataclass(frozen=True)
+class RemoteMaker:
+    """A `SetMaker` for other processes: they are sent the place of the node grid, which each reads once."""
+
+    grid: Path
+    grid_md5: str
+    recipe: SetRecipe
+    noise_mode: Literal["paper", "physical"]
+
+    def __call__(self, rows: slice) -> Part:
+        """As `SetMaker`. Raises DataError where the file is absent or another one."""
+        return _maker(self)(rows)
+
+
+@lru_cache(maxsize=1)
+def _maker(remote: RemoteMaker) -> SetMaker:
+    grid = NodeGrid.read(remote.grid)
+    if md5(remote.grid) != remote.grid_md5:
+        raise DataError(f"{remote.grid}: another node grid here than where the set is written; share its folder")
+    return SetMaker(grid, remote.recipe, NoiseModel(remote.noise_mode))
+
+
 def generate_set(
     grid: NodeGrid,
     recipe: SetRecipe,
@@ -102,11 +132,13 @@ def generate_set(
     path: str | Path,
     *,
     block: int = BLOCK,
+    remote: tuple[Executor, Path] | None = None,
     progress: Report = silent,
 ) -> None:
-    """Write a set of noise-free spectra with their errors; the bytes do not depend on `block`.
+    """Write a set of noise-free spectra with their errors; the bytes depend neither on `block` nor on `remote`.
 
     Args:
+        remote: executor that computes the blocks, and the file of `grid`, which its processes can read.
         block: spectra held in memory together, rounded up to whole chunks of the file.
         progress: called with the number of spectra done and in all.
 
@@ -118,12 +150,29 @@ def generate_set(
     rows_at_once = -(-block // CHUNK_ROWS) * CHUNK_ROWS
     tables = []
     with create_set(path, recipe.n, make.attributes) as writer:
-        for start in range(0, recipe.n, rows_at_once):
-            flux, error, table = make(slice(start, min(start + rows_at_once, recipe.n)))
+        rows = [slice(start, min(start + rows_at_once, recipe.n)) for start in range(0, recipe.n, rows_at_once)]
+        if remote is None:
+            parts: Iterator[Part] = map(make, rows)
+        else:
+            executor, file = remote
+            parts = _in_order(executor, RemoteMaker(file.resolve(), md5(file), recipe, noise_model.mode), rows)
+        for part, (flux, error, table) in zip(rows, parts, strict=True):
             writer.write(flux, error)
             tables.append(table)
-            progress(start + len(table), recipe.n)
+            progress(part.stop, recipe.n)
         writer.finish(np.concatenate(tables))
+
+
+def _in_order(executor: Executor, make: RemoteMaker, rows: Iterable[slice]) -> Iterator[Part]:
+    todo = iter(rows)
+    waiting = deque(executor.submit(make, part) for part in islice(todo, _AHEAD))
+    try:
+        while waiting:
+            yield waiting.popleft().result()
+            waiting.extend(executor.submit(make, part) for part in islice(todo, 1))
+    finally:
+        for future in waiting:
+            future.cancel()
 
 
 def normalise(flux: NDArray[np.float64], error: NDArray[np.float64]) -> tuple[Float32, Float32]:
