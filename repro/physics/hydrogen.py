@@ -203,8 +203,8 @@ class PaschenLines:
     cores of P11 to P20 of the BOSZ spectra 1-4 % too shallow.
 
     Other than in SYNTHE, the cores begin and end smoothly, so that opacities are continuous in the labels, and
-    radiative, resonance and van der Waals broadening, all below 3 % of the Doppler width where hydrogen matters, are
-    left out.
+    radiative, resonance and van der Waals broadening are left out: their widths stay near or below 1 % of the Stark
+    width wherever a line reaches 0.1 % of the continuous opacity.
     """
 
     def __init__(self, wave: Tensor, dtype: torch.dtype) -> None:
