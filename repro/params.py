@@ -59,11 +59,17 @@ def _increasing() -> Any:
     )
 
 
+def _files() -> Any:
+    return _rule(lambda values: all(values), "a list of file names")
+
+
 @dataclass(frozen=True, kw_only=True)
 class ScaleParams(_Section):
-    """Sizes of the whole pipeline under one name."""
+    """Sizes of the whole pipeline under one name, and the axes of the 5D node grid (log g as in the 3D grid)."""
 
     grid: Literal["pack", "build"] = field()
+    T_eff: tuple[float, ...] = _increasing()  # [K]
+    M_H: tuple[float, ...] = _increasing()  # [dex]
     a_M: tuple[float, ...] = _increasing()
     C_M: tuple[float, ...] = _increasing()
     train: int = _at_least(1)
@@ -75,7 +81,7 @@ class ScaleParams(_Section):
 
 @dataclass(frozen=True, kw_only=True)
 class NodesParams(_Section):
-    """Axes of the node grid that every scale shares."""
+    """Axes of the 3D node grid, at solar alpha and carbon, which every scale shares."""
 
     T_eff: tuple[float, ...] = _increasing()  # [K]
     log_g: tuple[float, ...] = _increasing()  # [dex]
@@ -97,6 +103,29 @@ class SpectraParams(_Section):
 
 
 @dataclass(frozen=True, kw_only=True)
+class BoszParams(_Section):
+    """Where and how source `bosz` downloads."""
+
+    release: Literal[2017, 2024] = field()
+    base_url: str = _rule(lambda value: value == "" or "://" in value, "an address, or '' for the release's own")
+    resolution: int = _at_least(200)
+    connections: int = _at_least(1)
+    timeout: float = _positive()  # [s]
+    _key: str = "bosz"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Hdf5Params(_Section):
+    """The original author's files, read by source `hdf5`."""
+
+    train: tuple[str, ...] = _files()
+    val: tuple[str, ...] = _files()
+    test: tuple[str, ...] = _files()
+    nodes: str = _rule(bool, "a file name")
+    _key: str = "hdf5"
+
+
+@dataclass(frozen=True, kw_only=True)
 class CeilingParams(_Section):
     """Observing conditions of Track C's Fisher grids."""
 
@@ -114,12 +143,14 @@ class Params(_Section):
     noise: float = _positive()
     scale: Literal["ci", "lab", "paper"] = field()
     seed: int = _at_least(0)
-    source: Literal["lte"] = field()
+    source: Literal["lte", "bosz", "hdf5"] = field()
     ci: ScaleParams = field()
     lab: ScaleParams = field()
     paper: ScaleParams = field()
     nodes: NodesParams = field()
     spectra: SpectraParams = field()
+    bosz: BoszParams = field()
+    hdf5: Hdf5Params = field()
     trackC_ceiling: CeilingParams = field()
     _key: str = ""
 
@@ -215,6 +246,10 @@ def _convert(raw: Any, hint: Any) -> Any:
         return raw if isinstance(raw, int) and not isinstance(raw, bool) else None
     if hint is float:
         return _number(raw)
+    if hint is str:
+        return raw if isinstance(raw, str) else None
+    if hint == tuple[str, ...]:
+        return tuple(raw) if isinstance(raw, list) and all(isinstance(entry, str) for entry in raw) else None
     numbers = [_number(entry) for entry in raw] if isinstance(raw, list) else [None]
     return None if None in numbers else tuple(numbers)
 

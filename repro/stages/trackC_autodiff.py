@@ -20,7 +20,7 @@ from repro.instrument.observe import Instrument
 from repro.progress import progress
 from repro.sources.lte import LteSource
 from repro.spectra.nodes import NodeGrid
-from repro.stages.paths import AUTODIFF, NODES
+from repro.stages.paths import AUTODIFF, NODES_3D
 from repro.stages.runner import Run, run_stage
 from repro.stages.trackC_ceiling import fisher_conditions
 
@@ -34,10 +34,11 @@ _slopes_of_worker: Slopes
 
 
 def main(run: Run) -> None:
-    """Write results/trackC/autodiff.h5."""
+    """Write results/trackC/autodiff.h5, with no node in it where the source has no exact derivatives."""
     params = run.params
-    grid = NodeGrid.read(NODES)
-    nodes = sample_nodes(grid.lattice.size, params.size.autodiff_nodes, params.seed)
+    grid = NodeGrid.read(NODES_3D)
+    wanted = params.size.autodiff_nodes if params.source == "lte" else 0
+    nodes = sample_nodes(grid.lattice.size, wanted, params.seed)
     labels = grid.lattice.labels[nodes]
     arguments = (run.device, params.nodes.microturbulence, grid.lattice.free)
     with progress("exact derivatives") as report, slopes_at(labels, arguments) as slopes:

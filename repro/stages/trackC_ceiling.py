@@ -5,7 +5,7 @@ from repro.instrument.noise import Conditions, NoiseModel
 from repro.params import Params
 from repro.progress import progress
 from repro.spectra.nodes import NodeGrid
-from repro.stages.paths import CEILING, NODES
+from repro.stages.paths import CEILING, NODES_3D
 from repro.stages.runner import Run, run_stage
 
 
@@ -23,7 +23,7 @@ def main(run: Run) -> None:
     magnitudes = params.trackC_ceiling.magnitudes
     with progress("bounds at nodes") as report:
         table = lattice_ceiling(
-            NodeGrid.read(NODES),
+            NodeGrid.read(NODES_3D),
             magnitudes,
             NoiseModel(params.spectra.noise_model),
             fisher_conditions(params, magnitudes[0]),

@@ -6,7 +6,7 @@ import math
 from repro.bounds.table import CeilingTable, DerivativeComparison
 from repro.files import md5
 from repro.scores.ceilings import summarise, summarise_derivatives
-from repro.stages.paths import AUTODIFF, CEILING, EVIDENCE, NODES, TRACK_C, VALIDATION
+from repro.stages.paths import AUTODIFF, CEILING, EVIDENCE, NODES_3D, TRACK_C, VALIDATION
 from repro.stages.runner import Run, run_stage, write_json, write_provenance
 
 
@@ -14,10 +14,12 @@ def main(run: Run) -> None:
     """Write results/trackC/evidence.json, and provenance.json beside it."""
     params = run.params
     table = CeilingTable.read(CEILING)
+    comparison = DerivativeComparison.read(AUTODIFF)
+    derivatives = summarise_derivatives(comparison, f"{len(table.free)}D") if comparison.nodes.size else {}
     test_set = json.loads(VALIDATION.read_text(encoding="utf-8"))["test"]
     values = {
         **summarise(table),
-        **summarise_derivatives(DerivativeComparison.read(AUTODIFF), f"{len(table.free)}D"),
+        **derivatives,
         **{f"test_set/{name}": value for name, value in test_set.items()},
     }
     evidence = {
@@ -34,7 +36,7 @@ def main(run: Run) -> None:
             "zenith_angle": params.trackC_ceiling.zenith_angle,
             "field_angle": params.trackC_ceiling.field_angle,
         },
-        "dependencies": {str(path): md5(path) for path in (NODES, CEILING, AUTODIFF, VALIDATION)},
+        "dependencies": {str(path): md5(path) for path in (NODES_3D, CEILING, AUTODIFF, VALIDATION)},
         "values": {address: evidence_value(value) for address, value in values.items()},
     }
     write_json(EVIDENCE, evidence)
