@@ -1,4 +1,4 @@
-"""Model atmospheres: temperature from a relation fitted to MARCS models, pressure from hydrostatic equilibrium."""
+"""Model atmospheres: temperature from a relation fitted to published models, pressure from hydrostatic equilibrium."""
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -30,7 +30,14 @@ _DEPTHS: Final = 71  # log tau = -5 ... 2
 _DEPTH_STEP: Final = 0.1
 _TOP_SLOPE: Final = 0.8  # part of the slope of the relation's top half dex with which T continues above it
 _TOP_POINTS: Final = 5
-_METALLICITY_RANGE: Final = (-2.0, 0.9)
+_TAU_ONE: Final = 40  # position of tau = 1 among the 57 depths of the relation
+_FLATTEST_STEP: Final = 1e-5  # of T / T_eff in 0.1 dex: steps below are raised to it ...
+_STEP_BEND: Final = 5e-4  # ... within some times this (models rise by 2e-3 and more)
+# Where a coordinate of the relation bends over, and how far it still goes: its models end near these knees.
+_METAL_POOR: Final = (1.7, 0.4)  # of minus the effective metallicity
+_METAL_RICH: Final = (0.5, 0.4)
+_DWARF: Final = (4.25, 0.3)  # of log g
+_DWARF_ONSET: Final = 3.5  # log g where the correction to dwarfs sets in
 _LN_10: Final = log(10.0)
 _LN_STEP: Final = _DEPTH_STEP * _LN_10
 _STEP_LIMIT: Final = 2.0
@@ -67,33 +74,87 @@ class Atmosphere:
 
 @cache
 def _relation(device: torch.device) -> dict[str, Tensor]:
-    table = read_table("atmosphere_ttau")["recommended"]
-    return {name: torch.tensor(table[name], dtype=torch.float64, device=device) for name in "LBVXA"}
+    """Arrays of the relation for giants and subgiants, and of what dwarfs add to it (nodes, lengths, weights)."""
+    table, dwarfs = read_table("atmosphere_ttau")["recommended"], read_table("atmosphere_dwarfs")
+    values = {name: table[name] for name in "LBVXA"} | {name: dwarfs[name] for name in ("nodes", "lengths", "weights")}
+    return {name: torch.tensor(value, dtype=torch.float64, device=device) for name, value in values.items()}
 
 
-def _relation_nodes(labels: Tensor) -> Tensor:
-    """T / T_eff (B, 57) at log tau = -4.0 ... 1.6, before any extrapolation."""
-    table = _relation(labels.device)
-    effective, log_g, metals, alpha, _ = labels.unbind(dim=-1)
-    x = 5040.0 / effective - 1.0
-    g = log_g - 2.5
-    m = (metals + torch.log10(0.638 * 10.0**alpha + 0.362)).clamp(*_METALLICITY_RANGE)
+def _saturated(value: Tensor, knee: float, width: float) -> Tensor:
+    """`value` up to the knee; beyond it bends over and tends to knee + width (twice differentiable)."""
+    return torch.where(value > knee, knee + width * torch.tanh((value - knee) / width), value)
+
+
+def matern(points: Tensor, nodes: Tensor, lengths: Tensor) -> Tensor:
+    """Matern-5/2 kernel (B, N) between points (B, 3) and nodes (N, 3)."""
+    offset = (points[:, None] - nodes) / lengths
+    # The tiny term keeps the derivative of the root finite on a node.
+    distance = torch.sqrt(5.0 * (offset * offset).sum(dim=-1) + 1e-24)
+    return (1.0 + distance + distance**2 / 3.0) * torch.exp(-distance)
+
+
+def effective_metallicity(labels: Tensor) -> Tensor:
+    """Metallicity (B,) of the scaled solar mixture that blankets like labels (B, 5), bounded to -2.1 ... 0.9.
+
+    [M/H] + log10(0.638 10^[alpha/M] + 0.362): Salaris, Chieffi & Straniero (1993, ApJ 414, 580). Carbon is left out.
+    Below the most metal-poor models (-1.7) blanketing fades out, and so does the response to metallicity; above the
+    most metal-rich ones (+0.25) it is continued and then bounded.
+    """
+    metals, alpha = labels[:, LABELS.index("M_H")], labels[:, LABELS.index("a_M")]
+    scaled = metals + torch.log10(0.638 * 10.0**alpha + 0.362)
+    return _saturated(-_saturated(-scaled, *_METAL_POOR), *_METAL_RICH)
+
+
+def marcs_fit(points: Tensor) -> Tensor:
+    """T / T_eff (B, 57) at log tau = -4.0 ... 1.6 as fitted to MARCS models, for points (B, 3).
+
+    Points are 5040 K / T_eff - 1, log g - 2.5 and the effective metallicity.
+    """
+    table = _relation(points.device)
+    x, g, m = points.unbind(dim=-1)
     basis = [torch.ones_like(x), x, g, m, x * x, x * g, x * m, g * g, g * m, m * m]
     basis += [x**3, x * x * g, x * x * m, x * m * m, m**3]
-    offset = (torch.stack([x, g, m], dim=-1)[:, None] - table["X"]) / table["L"]
-    # The tiny term keeps the derivative of the root finite on a node of the table.
-    distance = torch.sqrt(5.0 * (offset * offset).sum(dim=-1) + 1e-24)
-    kernel = (1.0 + distance + distance**2 / 3.0) * torch.exp(-distance)
-    return torch.stack(basis, dim=-1) @ table["B"] + kernel @ table["A"] @ table["V"]
+    return torch.stack(basis, dim=-1) @ table["B"] + matern(points, table["X"], table["L"]) @ table["A"] @ table["V"]
+
+
+def relation_points(labels: Tensor) -> tuple[Tensor, Tensor]:
+    """Points (B, 3) of labels (B, 5): those for `marcs_fit`, with log g bounded to 4.55, and the same unbounded."""
+    x, m = 5040.0 / labels[:, LABELS.index("T_eff")] - 1.0, effective_metallicity(labels)
+    log_g = labels[:, LABELS.index("log_g")]
+    bounded, true = (torch.stack([x, g - 2.5, m], dim=-1) for g in (_saturated(log_g, *_DWARF), log_g))
+    return bounded, true
+
+
+def relation_nodes(labels: Tensor) -> Tensor:
+    """T / T_eff (B, 57) at log tau = -4.0 ... 1.6, before the floor on its slope and any continuation."""
+    table = _relation(labels.device)
+    bounded, true = relation_points(labels)
+    dwarfs = matern(true, table["nodes"], table["lengths"]) @ table["weights"]
+    return marcs_fit(bounded) + _dwarf_share(labels)[:, None] * dwarfs
+
+
+def _dwarf_share(labels: Tensor) -> Tensor:
+    """Share (B,) of the correction to dwarfs that applies: 0 up to log g 3.5, 1 from 4.5 (twice differentiable)."""
+    rise = (labels[:, LABELS.index("log_g")] - _DWARF_ONSET).clamp(0.0, 1.0)
+    return rise**3 * (10.0 - 15.0 * rise + 6.0 * rise**2)
+
+
+def _rising(nodes: Tensor) -> Tensor:
+    """T / T_eff (B, 57) that rises inwards: the steps of `nodes` with a smooth floor, added up from tau = 1."""
+    above = nodes.diff(dim=-1) - _FLATTEST_STEP
+    steps = _FLATTEST_STEP + torch.nn.functional.softplus(above, beta=1.0 / _STEP_BEND)
+    total = torch.nn.functional.pad(steps.cumsum(dim=-1), (1, 0))
+    return nodes[:, _TAU_ONE, None] + total - total[:, _TAU_ONE, None]
 
 
 def temperature_structure(labels: Tensor) -> Tensor:
-    """Temperature (B, 71) [K] at log tau(8000 A) = -5, -4.9 ... 2 for labels (B, 5).
+    """Temperature (B, 71) [K] at log tau(8000 A) = -5, -4.9 ... 2 for labels (B, 5), increasing inwards.
 
-    Fit to MARCS models (Gustafsson et al. 2008, A&A 486, 951), made non-decreasing inwards, and continued linearly in
-    log tau: above -4 with 0.8 of the slope of the top half dex, below 1.6 with the last slope.
+    Up to log g 3.5 a fit to MARCS models (Gustafsson et al. 2008, A&A 486, 951); above, that fit continued and
+    corrected to ATLAS9 dwarfs (Kurucz 1993, CD-ROM 13; `atmosphere_dwarfs.json`). Continued linearly in log tau: above
+    -4 with 0.8 of the slope of the top half dex, below 1.6 with the last slope.
     """
-    nodes = torch.cummax(_relation_nodes(labels), dim=-1).values
+    nodes = _rising(relation_nodes(labels))
     top = _TOP_SLOPE * (nodes[:, _TOP_POINTS] - nodes[:, 0]) / _TOP_POINTS
     bottom = nodes[:, -1] - nodes[:, -2]
     above = torch.arange(-10, 0, dtype=torch.float64, device=labels.device)
