@@ -14,6 +14,7 @@ from repro.physics.atmosphere import Atmosphere, model_atmosphere
 from repro.physics.data import read_table
 from repro.physics.line_opacity import LineOpacity, Pixels
 from repro.physics.lines import LineList, line_list
+from repro.physics.transfer import emergent_flux
 
 F64 = torch.float64
 PIXELS = Pixels(8530.0, 0.05, 501)
@@ -186,3 +187,50 @@ def test_width_by_electrons_over_that_by_hydrogen() -> None:
 
     assert ratio(8544.438) < 0.03
     assert ratio(8738.418) > 0.1
+
+
+def lonely_iron(gf: float, damping: float) -> LineList:
+    """One Fe I line at 8540 A of 3 eV, whose widths are `damping` times those of a common line."""
+    one = torch.ones(1, dtype=F64)
+    return LineList(
+        wave=8540.0 * one,
+        species=("Fe I",),
+        species_index=torch.zeros(1, dtype=torch.int64),
+        species_mass=55.845 * 1.66053907e-24 * one,
+        energy=3.0 * one,
+        gf=gf * one,
+        radiative=1e8 * damping * one,
+        width=10**-7.5 * damping * one,
+        exponent=0.3 * one,
+        stark=1e-5 * damping * one,
+    )
+
+
+def equivalent_width(turbulence: float, gf: float, damping: float = 1e-6) -> float:
+    """Of the line [A], in a star of 5200 K with a grey background; turbulence in km/s."""
+    star = model_atmosphere(torch.tensor([[5200.0, 3.2, -0.3, 0.1, 0.0]], dtype=F64), 1e5 * turbulence)
+    pixels = Pixels(8530.0, 0.02, 1001)
+    opacity = LineOpacity(lonely_iron(gf, damping), pixels, device=torch.device("cpu"), dtype=F64, threshold=1e-7)
+    grey = torch.ones(1, 71, pixels.count, dtype=F64)
+    flux = emergent_flux(opacity.add(grey, star, grey[..., :1]), star.log_tau, star.temperature, pixels.wave())[0]
+    # The slope of the black body is far below the depth of a line.
+    return 0.02 * float((1.0 - flux / torch.lerp(flux[0], flux[-1], torch.linspace(0, 1, len(flux), dtype=F64))).sum())
+
+
+def test_curve_of_growth_and_microturbulence() -> None:
+    """Turbulence does not change a weak line, nor one of damping wings, and widens a saturated one.
+
+    Without damping, theory has one curve for all: W over the Doppler width, against gf over the Doppler width.
+    """
+    weak = [equivalent_width(turbulence, 1e-5) for turbulence in (0.0, 2.0, 4.0)]
+    assert weak[0] == pytest.approx(weak[1], rel=0.02) and weak[1] == pytest.approx(weak[2], rel=0.01)
+    saturated = [equivalent_width(turbulence, 0.1) for turbulence in (0.0, 2.0, 4.0)]
+    assert saturated[0] < 0.7 * saturated[1] < 0.7 * 0.7 * saturated[2]
+    damped = [equivalent_width(turbulence, 300.0, 1.0) for turbulence in (0.0, 2.0, 4.0)]
+    assert damped[0] == pytest.approx(damped[2], rel=0.03)
+
+    thermal = 2.0 * 1.380649e-16 * 4700.0 / (55.845 * 1.66053907e-24) / 1e10  # km^2/s^2, where the line forms
+    wider = math.sqrt((thermal + 16.0) / (thermal + 4.0))
+    for gf in (1e-3, 1e-2, 0.1):
+        scaled = equivalent_width(4.0, wider * gf) / wider
+        assert scaled == pytest.approx(equivalent_width(2.0, gf), rel=0.01)
