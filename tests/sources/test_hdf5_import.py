@@ -2,6 +2,7 @@
 
 import hashlib
 
+import h5py
 import numpy as np
 import pytest
 import torch
@@ -117,6 +118,16 @@ def test_blocks_are_joined_to_whole_chunks(sizes):
     assert all(len(rows) % 16 == 0 for rows, _ in joined[:-1])
     rows, same = (np.concatenate(values) for values in zip(*joined, strict=True))
     assert rows.tolist() == (-same).tolist() == list(range(ends[-1]))
+
+
+def test_spectra_of_the_original_data_set_keep_the_rules(validation_dir, path, tmp_path):
+    """Wavelengths, median and fluxes of the published examples, laid out as a file, are imported as they are."""
+    with h5py.File(validation_dir / "pfs_examples.h5") as file:
+        wave, flux = file["wave"][:], file["flux"][:]
+    author.write(path, len(flux), arrays={"flux": flux})
+    author.change(path, lambda file: file["spectrumdataset/wave"].write_direct(wave))
+    _, _, ours, *_ = imported([path], tmp_path / "test.h5")
+    np.testing.assert_allclose(ours, flux, rtol=0, atol=1e-6)
 
 
 # --- nodes ------------------------------------------------------------------------------------------------------------

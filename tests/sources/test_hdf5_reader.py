@@ -329,13 +329,25 @@ def test_damage_that_a_filter_notices_is_named(path):
     with h5py.File(path, "a") as file:
         file.create_dataset(ERROR, data=author.spectra(8)[1], chunks=(4, 4096), fletcher32=True)
     flip(path, ERROR)
-    with pytest.raises(DataError, match=rf"dataset {ERROR}, rows 0 to 8, cannot be read .* copy it again"):
+    with pytest.raises(DataError, match=rf"dataset {ERROR}: rows 0 to 8 cannot be read .* copy it again"):
         next(read_set([path]))
     path.unlink()
     author.write(path, 8, complib="zlib", complevel=9)
     flip(path, "dataset/params/table")
     with pytest.raises(DataError, match=r"dataset/params/table: rows 0 to 8 cannot be read .* copy it again"):
         next(read_set([path], rows=8))
+
+
+def test_a_table_packed_by_a_filter_that_h5py_lacks_is_told_from_a_damaged_one(path):
+    author.write(path, 8, complib="blosc", complevel=5)
+    with pytest.raises(DataError, match=r"rows 0 to 8 cannot be read \(.*plugin.*unpack it with `ptrepack"):
+        next(read_set([path]))
+
+
+@pytest.mark.parametrize("none", [np.nan, None])
+def test_seeds_may_be_unknown(path, none):
+    author.write(path, 8, frame=author.params(8).assign(random_seed=[none] * 4 + [1.0, 2.0, 3.0, 4.0]))
+    assert read(path)[0]["random_seed"].tolist() == [0, 0, 0, 0, 1, 2, 3, 4]
 
 
 def test_labels_of_objects_are_refused(path):

@@ -18,7 +18,7 @@ from repro.errors import DataError
 from repro.instrument.pixels import N_PIXELS, pixel_centres, pixel_edges
 from repro.labels import LABELS
 from repro.sources.hdf5 import layout
-from repro.sources.hdf5.table import ParamsTable
+from repro.sources.hdf5.table import ParamsTable, unreadable
 from repro.spectra.sampling import COLUMNS, CONDITIONS, Table
 from repro.spectra.store import READ_ROWS
 
@@ -129,10 +129,7 @@ class AuthorFile:
             with np.errstate(over="ignore"):  # what 32 bits cannot hold is found as infinite
                 return np.asarray(self.file[name][rows], dtype=np.float32)
         except (OSError, RuntimeError) as error:
-            raise DataError(
-                f"{self.path}: dataset {name}, rows {rows.start} to {rows.stop}, cannot be read ({error}). The file "
-                "is damaged: copy it again from its origin."
-            ) from error
+            raise unreadable(f"{self.path}: dataset {name}", rows, error) from error
 
     def _require_pixels(self, name: str, values: Float32, good: NDArray[np.bool_], start: int, rule: str) -> None:
         if not good.all():
@@ -163,8 +160,10 @@ class AuthorFile:
         if values is None:
             return np.zeros_like(empty) if empty.dtype.kind == "i" else np.full_like(empty, np.nan)
         if empty.dtype.kind == "i":
-            good = np.isfinite(values) & (values == np.floor(values))
+            known = ~np.isnan(values)
+            good = ~known | (np.isfinite(values) & (values == np.floor(values)))
             self._require_column(name, values, good, start, "must be a whole number")
+            return np.where(known, values, 0)
         return values
 
     def _interpolated(self, values: NDArray[Any] | None, n: int, start: int) -> NDArray[Any]:

@@ -68,10 +68,7 @@ class ParamsTable:
         try:
             records = self._records[rows]
         except (OSError, RuntimeError) as error:
-            raise DataError(
-                f"{self._where}: rows {rows.start} to {rows.stop} cannot be read ({error}). The file is damaged: "
-                "copy it again from its origin."
-            ) from error
+            raise unreadable(self._where, rows, error) from error
         return {name: _column(records, self._places[name]) for name in names}
 
     def _columns(self) -> Iterable[tuple[str, _Place]]:
@@ -99,6 +96,14 @@ class ParamsTable:
         if len(names) != width:
             raise DataError(f"{self._where}: attribute {attribute} names {len(names)} columns, {field} holds {width}")
         return names
+
+
+def unreadable(where: str, rows: slice, error: Exception) -> DataError:
+    """The explanation of a failure of HDF5 to read rows of a dataset."""
+    return DataError(
+        f"{where}: rows {rows.start} to {rows.stop} cannot be read ({error}). The file is damaged, or packed by a "
+        "filter that h5py lacks: copy it again from its origin, or unpack it with `ptrepack --complevel=0`."
+    )
 
 
 def _records(file: h5py.File) -> h5py.Dataset:
