@@ -17,6 +17,7 @@ _GRAMMAR = """
 \b
 A spectrum is named by one of
   lte:T_eff=4750,log_g=2,M_H=-1        a source at any labels (a_M, C_M: 0 unless given)
+  bosz:T_eff=5000,log_g=3,M_H=0        a fetched node of BOSZ, release 2017 (bosz2024: 2024)
   NODES.h5:T_eff=5000,log_g=3,M_H=0    a node of a node grid, or of the pinned pack
   SET.h5#12                            a row of a spectrum set, counted from 0
   FILE, FILE:air, FILE:vacuum          text, CSV or FITS with wavelength [A] and flux;

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, Literal, Protocol
 
 import h5py
 import numpy as np
@@ -15,8 +15,9 @@ from repro.errors import DataError, ParameterError
 from repro.instrument.lsf import LineSpread
 from repro.instrument.pixels import pixel_centres
 from repro.labels import LABELS
+from repro.sources.bosz.settings import Settings
+from repro.sources.bosz.source import BoszSource, BoszSpectra
 from repro.sources.lte import LteSource
-from repro.sources.protocol import Source
 from repro.spectra.nodes import NodeGrid
 from repro.spectra.noise import inject, standard_normal
 from repro.spectra.pack import read_pack
@@ -29,6 +30,8 @@ from repro.view.spectrum import Array, View
 SURFACE_FLUX: Final = "surface flux [erg s⁻¹ cm⁻² Å⁻¹]"
 PFS: Final = "pfs"
 NATIVE: Final = "native"
+
+_RELEASES: Final[dict[str, Literal[2017, 2024]]] = {"bosz": 2017, "bosz2024": 2024}
 
 _MIN_RESOLUTION, _MAX_RESOLUTION = 100.0, 100_000.0
 
@@ -93,11 +96,18 @@ def _broadened(wave: Array, rows: Array, power: float) -> tuple[Array, Array]:
     return np.exp(grid[reach : grid.size - reach][::every]), np.array(smooth)
 
 
+class Synthetic(Protocol):
+    """What a source must do to be looked at."""
+
+    def spectra(self, labels: NDArray[np.float64]) -> Any:
+        """Spectra at labels (b, 5), with attributes wave, flux and continuum as the instrument takes them."""
+
+
 @dataclass(frozen=True)
 class FromSource:
     """Where a view came from: a source at labels (5,)."""
 
-    source: Source
+    source: Synthetic
     sampling: Sampling
     labels: NDArray[np.float64]
 
@@ -111,6 +121,19 @@ class FromGrid:
 
 
 Origin = FromSource | FromGrid | None
+
+
+class Archive:
+    """Spectra of a BOSZ release that `repro fetch bosz` has put in the folder where it does without further options."""
+
+    def __init__(self, release: Literal[2017, 2024]) -> None:
+        self._settings = Settings(release=release)
+
+    def spectra(self, labels: NDArray[np.float64]) -> BoszSpectra:
+        """Spectra at nodes (b, 5). Raises DataError or ParameterError where there is none."""
+        release = self._settings.release
+        folder, manifest = f"data/bosz/{release}", f"data/manifests/bosz{release}.json"
+        return BoszSource(self._settings, labels, folder, manifest).spectra(labels)
 
 
 class Loader:
@@ -148,8 +171,8 @@ class Loader:
     def _lte(self) -> LteSource:
         return LteSource(microturbulence=self._microturbulence)
 
-    def _source(self, name: str) -> Source:
-        return {"lte": self._lte}[name]
+    def _source(self, name: str) -> Synthetic:
+        return self._lte if name == "lte" else Archive(_RELEASES[name])
 
     def _synthesised(self, spec: AtLabels) -> tuple[View, Origin]:
         source = self._source(str(spec.place))

@@ -1,9 +1,10 @@
 """The few words that name a spectrum on the command line.
 
-lte:T_eff=4750,log_g=2,M_H=-1          a source at any labels; a_M and C_M are 0 unless given
-data/nodes.h5:T_eff=5000,log_g=3,M_H=0 a node of a node grid or of the pinned pack
-data/spectra/test.h5#12                a row of a spectrum set, counted from 0
-star.csv, star.fits:air                a file of wavelength and flux; vacuum unless it says air
+* `lte:T_eff=4750,log_g=2,M_H=-1`: a source at any labels; a_M and C_M are 0 unless given
+* `bosz:T_eff=4750,log_g=2,M_H=-1`: a fetched node of BOSZ, release 2017 (`bosz2024`: 2024)
+* `data/nodes.h5:T_eff=5000,log_g=3,M_H=0`: a node of a node grid or of the pinned pack
+* `data/spectra/test.h5#12`: a row of a spectrum set, counted from 0
+* `star.csv`, `star.fits:air`: a file of wavelength and flux; in vacuum unless it or the user says air
 """
 
 from collections.abc import Mapping
@@ -17,7 +18,7 @@ from numpy.typing import NDArray
 from repro.errors import ParameterError
 from repro.labels import LABELS
 
-SOURCES: Final = ("lte", "bosz")
+SOURCES: Final = ("lte", "bosz", "bosz2024")
 DEFAULTS: Final = {"a_M": 0.0, "C_M": 0.0}
 MEDIA: Final = ("vacuum", "air")
 

@@ -1,6 +1,8 @@
 """Nodes, rows, sources and files become views, and their derivatives are those of other routes."""
 
 from dataclasses import replace
+from functools import partial
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -8,14 +10,19 @@ import torch
 
 from repro.bounds.derivatives import lattice_derivatives
 from repro.errors import DataError, ParameterError
+from repro.sources.bosz.fetch import fetch_bosz, nodes_of
+from repro.sources.bosz.settings import Settings
 from repro.spectra.lattice import Lattice
 from repro.spectra.nodes import NodeGrid
 from repro.spectra.noise import standard_normal
 from repro.spectra.pack import write_pack
 from repro.spectra.store import open_set
+from repro.view import load
 from repro.view.compose import Wish, pair, views
 from repro.view.load import FromSource, Loader, Sampling
 from repro.view.slopes import own_span, with_slopes
+from tests.sources import bosz_fakes as fakes
+from tests.sources.server import serve
 from tests.spectra.smooth import exact, small_lattice
 
 NODE = "T_eff=5000,log_g=3,M_H=0"
@@ -132,6 +139,33 @@ def test_secants_of_a_source(resolution, grid_path):
     np.testing.assert_allclose(wide.values, 2 * 2.25 + 1.0, rtol=1e-12)  # a secant of a parabola
     lost = with_slopes(shown, origin, ["log_g"], {"log_g": (-1.0, 4.0)}).slopes["log_g"]
     assert lost.values is None and lost.how == "not available: no model beyond log g 5"
+
+
+def test_fetched_nodes_of_an_archive(tmp_path, monkeypatch):
+    """From files on a server to views: flux through the instrument, continuum, and the secant over lattice steps."""
+    monkeypatch.setenv("no_proxy", "127.0.0.1")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(load, "Settings", partial(Settings, resolution=2000))
+    labels = np.array([[5000.0, g, 0.0, 0.0, 0.0] for g in (2.0, 2.5, 3.0)])
+    wave = fakes.wave2017(2000)
+    with serve() as archive:
+        settings = Settings(release=2017, resolution=2000, base_url=archive.address)
+        for node in nodes_of(settings.open(), labels):
+            model = fakes.spectrum(wave, temperature=node.labels[0], depth=0.2 * node.labels[1], width=4.0)
+            archive.files[f"/{node.path}"] = fakes.fits2017(wave, *model)
+        fetch_bosz(settings, labels, Path("data/bosz/2017"), Path("data/manifests/bosz2017.json")).require_success()
+    shown = with_slopes(*Loader()("bosz:T_eff=5000,log_g=2.5,M_H=0"), ["log_g", "M_H"])
+    continuum = fakes.planck(shown.wave, 5000.0)
+    np.testing.assert_allclose(shown.continuum, continuum, rtol=1e-4)
+    depth = 1.0 - shown.flux / continuum  # goes with log g alone
+    assert depth.max() > 0.3
+    expected = -continuum * depth / 2.5
+    slope = shown.slopes["log_g"]
+    assert slope.span == (-0.5, 0.5)
+    np.testing.assert_allclose(slope.values, expected, atol=1e-3 * np.abs(expected).max())
+    assert shown.slopes["M_H"].values is None and "never asked for" in shown.slopes["M_H"].how
+    with pytest.raises(DataError, match="nodes were never asked for"):
+        Loader()("bosz:T_eff=5000,log_g=4,M_H=0")
 
 
 @pytest.mark.slow

@@ -37,7 +37,7 @@ def test_a_row_and_a_file(tmp_path):
         ("lte:T_eff=5000,T_eff=6000,log_g=3,M_H=0", "T_eff is given twice"),
         ("lte:T_eff=hot,log_g=3,M_H=0", "T_eff='hot' is not a number"),
         ("lte:T_eff=nan,log_g=3,M_H=0", "T_eff='nan' is not finite"),
-        ("phoenix:T_eff=5000,log_g=3,M_H=0", "'phoenix' is neither a source .lte, bosz. nor an HDF5 file"),
+        ("phoenix:T_eff=5000,log_g=3,M_H=0", "'phoenix' is neither a source .lte, bosz, bosz2024. nor an HDF5 file"),
         ("nodes.h5", "say which spectrum of the file: nodes.h5:T_eff=5000,log_g=3,M_H=0 or nodes.h5#12"),
         ("test.h5#twelve", "after # comes the number of a row, counted from 0, not 'twelve'"),
         ("test.h5#-1", "after # comes the number of a row"),
