@@ -6,10 +6,12 @@ Two processes of one thread use two cores better than one process of two, and mu
 """
 
 import math
+import os
 import resource
 import sys
 import time
 from collections.abc import Callable
+from tempfile import TemporaryDirectory
 
 import numpy as np
 import torch
@@ -18,8 +20,12 @@ from scipy.special import wofz
 from repro.physics.atmosphere import Atmosphere, model_atmosphere
 from repro.physics.background import Background, Interpolation
 from repro.physics.constants import BOLTZMANN, BOLTZMANN_EV, SECOND_RADIATION, SPEED_OF_LIGHT
+from repro.physics.depths import visible
 from repro.physics.line_opacity import THRESHOLD, LineOpacity, Pixels
 from repro.physics.lines import ABSORPTION, PERTURBERS, WIDTH_TEMPERATURE, line_list
+from repro.physics.molecules.build import build_cross_section
+from repro.physics.molecules.line_list import MOLECULES
+from repro.physics.molecules.opacity import MolecularOpacity
 from repro.physics.synthesize import Synthesizer
 from repro.physics.transfer import emergent_flux
 
@@ -36,6 +42,7 @@ SAMPLE = torch.tensor(
     dtype=torch.float64,
 )
 DEPTHS = (20, 35, 45, 55)
+TURBULENCE = 2.0e5  # cm/s
 
 
 def main() -> None:
@@ -44,6 +51,7 @@ def main() -> None:
     print(f"{torch.get_num_threads()} thread(s), {len(SAMPLE)} stars across the box, best of 3")
     print_phases()
     print_whole()
+    print_molecules()
     print_peer()
     print(f"peak memory of this process {resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6:.2f} GB")
 
@@ -65,16 +73,19 @@ def print_phases() -> None:
     background, lines = Background(wave, torch.float32), _line_opacity()
     to_pixels = Interpolation(background.nodes, wave, torch.float32)
     to_lines = Interpolation(background.nodes, lines.wave.clamp(float(wave[0]), float(wave[-1])), torch.float32)
-    atmosphere = model_atmosphere(stars)
+    molecules = MolecularOpacity(wave, TURBULENCE, torch.float32)
+    whole = model_atmosphere(stars)
+    atmosphere, seen = visible(whole, step=2), visible(whole)
     coarse = background.opacity(atmosphere)
     smooth, at_lines = to_pixels(coarse), to_lines(coarse)
-    opacity = lines.add(smooth, atmosphere, at_lines)
+    opacity = lines.add(molecules.add(smooth, atmosphere), atmosphere, at_lines)
     phases: dict[str, Callable[[], object]] = {
         "model atmosphere": lambda: model_atmosphere(stars),
         "continuum and Paschen lines": lambda: background.opacity(atmosphere),
         "interpolation to pixels": lambda: to_pixels(coarse),
+        "molecular lines": lambda: molecules.add(smooth, atmosphere),
         "atomic lines": lambda: lines.add(smooth, atmosphere, at_lines),
-        "emergent flux": lambda: emergent_flux(opacity, atmosphere.log_tau, atmosphere.temperature, wave),
+        "emergent flux": lambda: emergent_flux(opacity, seen.log_tau, seen.temperature, wave),
     }
     for name, work in phases.items():
         wall, cpu = best(work)
@@ -86,10 +97,27 @@ def print_whole() -> None:
     synthesizer = Synthesizer()
     wall, cpu = best(lambda: synthesizer(SAMPLE))
     print(f"  {'whole spectrum':30s} {wall / len(SAMPLE):7.3f} s   processor {cpu / len(SAMPLE):7.3f} s")
+    without = Synthesizer()
+    without._molecules.add = lambda opacity, atmosphere: opacity  # type: ignore[method-assign]
+    wall, cpu = best(lambda: without(SAMPLE))
+    print(f"  {'without molecules':30s} {wall / len(SAMPLE):7.3f} s   processor {cpu / len(SAMPLE):7.3f} s")
     direction = torch.zeros_like(SAMPLE)
     direction[:, 1] = 1.0
     wall, cpu = best(lambda: torch.func.jvp(lambda x: synthesizer(x).flux, (SAMPLE,), (direction,)), 2)
     print(f"  {'with derivative to one label':30s} {wall / len(SAMPLE):7.3f} s   processor {cpu / len(SAMPLE):7.3f} s")
+
+
+def print_molecules() -> None:
+    """Seconds to make the cross-sections of the molecules, as a first run does."""
+    wave = PIXELS.wave().numpy()
+    for molecule in MOLECULES:
+        with TemporaryDirectory() as folder:
+            os.environ["REPRO_CACHE_DIR"] = folder
+            made = build_cross_section(molecule, wave, TURBULENCE)
+        print(
+            f"  cross-section of {molecule}, once: {made.seconds:.1f} s for {made.lines} lines, "
+            f"interpolated in temperature to {made.largest_error:.0e}"
+        )
 
 
 def print_peer() -> None:
