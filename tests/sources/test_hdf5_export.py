@@ -9,8 +9,9 @@ import pandas as pd
 import pytest
 import torch
 
+from repro.bounds.ceiling import lattice_ceiling
 from repro.errors import DataError, ParameterError
-from repro.instrument.noise import NoiseModel
+from repro.instrument.noise import Conditions, NoiseModel
 from repro.labels import LABELS
 from repro.sources.hdf5.export import Draw, export_nodes, export_set
 from repro.sources.hdf5.importer import import_nodes, import_set
@@ -208,6 +209,18 @@ def test_a_fisher_file_has_one_magnitude_and_the_published_conditions(grid, out)
     assert reported[-1] == (98, 98)
     with pytest.raises(ParameterError, match="the magnitude must be a finite number"):
         export_nodes(nodes, out, float("nan"), NoiseModel("paper"))
+
+
+def test_the_ceilings_of_imported_nodes_do_not_depend_on_the_lost_scale(grid, out):
+    export_nodes(grid, out, 21.5, NoiseModel("paper"))
+    conditions = Conditions(mag=21.5, zenith_angle=22.5, field_angle=0.325, seeing=1.0)
+    one, other = (
+        lattice_ceiling(nodes, (20.0, 21.5), NoiseModel("paper"), conditions)
+        for nodes in (grid, import_nodes(out, NoiseModel("paper")))
+    )
+    measured = one.crlb < 1  # beyond, the smooth spectra's labels are all but degenerate and rounding decides
+    assert measured.sum() > 40
+    np.testing.assert_allclose(other.crlb[measured], one.crlb[measured], rtol=1e-3)
 
 
 # --- what goes wrong --------------------------------------------------------------------------------------------------
