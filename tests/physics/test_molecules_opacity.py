@@ -4,12 +4,14 @@ from collections.abc import Iterator
 from math import pi
 from pathlib import Path
 
+import h5py
 import numpy as np
 import pytest
 import torch
 from torch.autograd import forward_ad
 
 from repro.errors import EnvironmentProblem
+from repro.instrument.observe import Instrument
 from repro.physics.atmosphere import model_atmosphere
 from repro.physics.constants import (
     ATOMIC_MASS_UNIT,
@@ -24,6 +26,7 @@ from repro.physics.molecules.build import build_cross_section, interpolation_err
 from repro.physics.molecules.cross_section import LineSum
 from repro.physics.molecules.line_list import isotopologues, ln_partition
 from repro.physics.molecules.opacity import COOLEST, HOTTEST, MolecularOpacity, coefficients, temperature_basis
+from repro.physics.synthesize import Synthesizer
 
 F64 = torch.float64
 WAVE = 7117.0 + 0.05 * np.arange(401)  # with the head of the gamma 0-0 band of TiO at 7127.2 A
@@ -198,3 +201,21 @@ def test_molecules_darken_cool_stars_alone() -> None:
     blue, red = found[0, wave < 7126.8].mean(), found[0, wave > 7127.4].mean()
     assert float(red) > 1.5 * float(blue) > 0.1
     assert float(found[1].max()) < 0.02
+
+
+@pytest.mark.slow
+def test_tio_explains_most_of_what_is_missing_in_a_cool_star(validation_dir: Path) -> None:
+    """Example 4521 of the original data set at the nearest grid node, nothing fitted: rms over median of the flux."""
+    with h5py.File(validation_dir / "pfs_examples.h5") as file:
+        row = int(np.flatnonzero(np.asarray(file["idx"]) == 4521)[0])
+        data, labels = np.asarray(file["flux"])[row], torch.from_numpy(np.asarray(file["labels_inferred"])[row, None])
+    synthesizer, instrument = Synthesizer(), Instrument()
+
+    def rms() -> float:
+        flux = instrument(synthesizer(labels))[0].numpy()[0]
+        return float((flux / np.median(flux) - data / np.median(data)).std())
+
+    complete = rms()
+    synthesizer._molecules.add = lambda opacity, atmosphere: opacity  # type: ignore[method-assign]
+    assert complete < 0.02
+    assert rms() > 2.0 * complete
