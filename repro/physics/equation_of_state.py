@@ -3,6 +3,9 @@
 Eleven unknowns a point, all in logarithms: the partial pressures of the neutral atoms of the nine elements that form
 molecules, the electron pressure, and the fictitious pressure of all hydrogen nuclei. Every other species is a product
 of powers of these (Saha's equation, mass action); the remaining elements enter through their mean charge alone.
+
+The molecules are those with published equilibrium constants at hand: HCN, C3 and C2H2 are missing, so that CN, CH and
+C2 hold too much carbon in cool models with C / O near or above 1 ([C/M] - [alpha/M] of 0.25 and more).
 """
 
 from collections.abc import Sequence
@@ -164,7 +167,7 @@ class ChemicalEquilibrium:
     abundance: Tensor  # (B, E) per hydrogen nucleus
     mass_per_hydrogen: Tensor  # (B,) [g]
     ln_species: Tensor  # (B, D, S) ln of the factor of each species before the powers of the unknowns
-    ln_donor: Tensor  # (B, D, E - 9, 2) ln of Saha's constants of the donors
+    donor_saha: Tensor  # (B, D, E - 9, 2) Saha's constants of the donors [dyn cm^-2]
 
     @staticmethod
     def at(temperature: Tensor, composition: Composition) -> "ChemicalEquilibrium":
@@ -193,7 +196,7 @@ class ChemicalEquilibrium:
             abundance=composition.abundance,
             mass_per_hydrogen=composition.mass_per_hydrogen,
             ln_species=ln_species,
-            ln_donor=saha[:, :, tables.donors],
+            donor_saha=torch.exp(saha[:, :, tables.donors]),
         )
 
     def detach(self) -> "ChemicalEquilibrium":
@@ -241,15 +244,19 @@ class ChemicalEquilibrium:
         ln_donor = nuclei[..., None] + torch.log(self.abundance[:, None, tables.donors])
         atoms = len(NETWORK)
         ln_total = torch.cat([ln_neutral, ln_donor], dim=-1)
-        ln_saha = torch.cat([self.ln_species[..., atoms : 2 * atoms], self.ln_donor[..., 0]], dim=-1)
+        ln_saha = torch.cat([self.ln_species[..., atoms : 2 * atoms], torch.log(self.donor_saha[..., 0])], dim=-1)
         electron = torch.logsumexp(torch.minimum(ln_total, 0.5 * (ln_total + ln_saha)), dim=-1)
         return torch.cat([ln_neutral, electron[..., None], nuclei[..., None]], dim=-1)
+
+    def donor_ratios(self, unknowns: Tensor) -> tuple[Tensor, Tensor]:
+        """Donors ionised once and twice per neutral one, each (B, D, E - 9)."""
+        first, second = (self.donor_saha * torch.exp(-unknowns[..., _ELECTRON, None, None])).unbind(dim=-1)
+        return first, first * second
 
     def _donor_charge(self, unknowns: Tensor) -> tuple[Tensor, Tensor]:
         """Mean charge of the donors per hydrogen nucleus and its derivative to ln electron pressure, (B, D)."""
         abundance = self.abundance[:, None, _tables(unknowns.device).donors]
-        ratio = torch.exp((self.ln_donor - unknowns[..., _ELECTRON, None, None]).cumsum(dim=-1))
-        once, twice = ratio.unbind(dim=-1)
+        once, twice = self.donor_ratios(unknowns)
         total = 1.0 + once + twice
         charge = (once + 2.0 * twice) / total
         variance = (once + 4.0 * twice) / total - charge**2
@@ -354,15 +361,15 @@ class Gas:
 
     def _ln_neutral(self, elements: Sequence[str]) -> Tensor:
         """ln partial pressure (B, D, len(elements)) of the neutral atoms of elements."""
+        once, twice = self.equilibrium.donor_ratios(self.unknowns)
+        ln_ions = torch.log1p(once + twice)
         columns = []
         for element in elements:
             if element in NETWORK:
                 columns.append(self.unknowns[..., NETWORK.index(element)])
             else:
-                saha = self.equilibrium.ln_donor[..., DONORS.index(element), :]
-                ratio = torch.exp((saha - self.unknowns[..., _ELECTRON, None]).cumsum(dim=-1))
                 ln_abundance = torch.log(self.equilibrium.abundance[:, None, ELEMENTS.index(element)])
-                columns.append(self.unknowns[..., _NUCLEI] + ln_abundance - torch.log1p(ratio.sum(dim=-1)))
+                columns.append(self.unknowns[..., _NUCLEI] + ln_abundance - ln_ions[..., DONORS.index(element)])
         return torch.stack(columns, dim=-1)
 
     def _density(self, ln_pressure: Tensor) -> Tensor:

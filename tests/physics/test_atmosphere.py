@@ -266,8 +266,20 @@ def test_every_corner_of_the_range_has_an_atmosphere():
 
 def test_a_seeded_sample_of_the_range_has_atmospheres():
     low, high = torch.tensor(list(RANGE.values()), dtype=F64).T
-    labels = low + (high - low) * torch.rand(96, 5, generator=torch.Generator().manual_seed(11), dtype=F64)
+    labels = low + (high - low) * torch.rand(48, 5, generator=torch.Generator().manual_seed(11), dtype=F64)
     for block in labels.split(24):
+        check_physical(model_atmosphere(block))
+
+
+def test_the_corners_and_a_sample_of_the_nodes_of_the_paper_have_atmospheres():
+    """Among them carbon in excess of oxygen, where CO leaves no oxygen to the rest."""
+    labels, _ = paper_nodes()
+    carbon = torch.arange(-0.75, 0.6, 0.25, dtype=F64)
+    corners = torch.cartesian_prod(*torch.stack([labels.amin(dim=0), labels.amax(dim=0)]).T[:4], carbon[[0, -1]])
+    generator = torch.Generator().manual_seed(7)
+    sample = labels[torch.randint(len(labels), (32,), generator=generator)].clone()
+    sample[:, LABELS.index("C_M")] = carbon[torch.randint(len(carbon), (32,), generator=generator)]
+    for block in torch.cat([corners, sample]).split(16):
         check_physical(model_atmosphere(block))
 
 

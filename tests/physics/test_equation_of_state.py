@@ -116,6 +116,18 @@ def test_partial_pressures_add_up_to_the_gas_pressure():
     assert float((ratio - 1.0).abs().max()) < 1e-8
 
 
+@pytest.mark.parametrize(("carbon", "scarce"), [(-0.75, "C"), (0.0, "C"), (0.5, "O")])
+def test_carbon_monoxide_takes_the_scarcer_of_carbon_and_oxygen(carbon, scarce):
+    """At 2600 K and 1e4 dyn cm^-2 nearly all of it; with carbon in excess C2 and CN take the rest, without it H2O."""
+    labels = torch.tensor([[4000.0, 5.0, 0.0, 0.0, carbon]], dtype=F64)
+    gas = solved(torch.tensor([[2600.0]], dtype=F64), torch.log(torch.tensor([[1e4]], dtype=F64)), mixture(labels))
+    nuclei = float(gas.density / gas.equilibrium.mass_per_hydrogen)
+    share = float(gas.molecule_density("CO")) / (float(mixture(labels).abundance[0, ELEMENTS.index(scarce)]) * nuclei)
+    assert 0.98 < share < 1.0
+    water, cyanogen = float(gas.molecule_density("H2O")), float(gas.molecule_density("CN"))
+    assert water < 1e-4 * cyanogen if scarce == "O" else water > 1e4 * cyanogen
+
+
 def test_neutral_atoms_are_what_the_properties_say():
     gas, _, _ = sample()
     ions = stage_densities()
