@@ -145,13 +145,13 @@ def _pairs(labels: np.ndarray, column: int, step: float) -> np.ndarray:
 
 
 def turbospectrum(folder: Path, star: str) -> float:
-    """rms difference of flux over continuum from Turbospectrum on a MARCS model at R = 5300, 7110-8850 A."""
+    """rms difference of flux over continuum from Turbospectrum on MARCS at R = 5300, 7110-8850 A, without molecules."""
     with h5py.File(folder / "turbospectrum_3.h5") as file:
         group = file[star]
         labels = torch.tensor([[float(group.attrs[label]) for label in LABELS]], dtype=torch.float64)
         microturbulence = float(group.attrs["vmic_km_s"])
         wave, data = np.asarray(file["wave_vac"]), np.asarray(group["norm_flux"], dtype=np.float64)
-    spectrum = Synthesizer(microturbulence=microturbulence)(labels)
+    spectrum = Synthesizer(microturbulence=microturbulence, molecules=False)(labels)
     out = np.arange(7110.0, 8850.0, 0.25)
     model = smoothed(spectrum.wave.numpy(), (spectrum.flux / spectrum.continuum).numpy(), 5300.0, out)
     return float((model - smoothed(wave, data[None], 5300.0, out)).std())

@@ -60,13 +60,13 @@ def pfs_fit(folder: Path, index: int) -> tuple[Spectrum, np.ndarray]:
 
 
 def turbospectrum_spectra(folder: Path, star: str) -> Spectrum:
-    """Flux over continuum at R = 5300, by Turbospectrum and by the synthesizer with its labels."""
+    """Flux over continuum at R = 5300, by Turbospectrum and by the synthesizer with its labels, without molecules."""
     with h5py.File(folder / "turbospectrum_3.h5") as file:
         group = file[star]
         labels = torch.tensor([[float(group.attrs[label]) for label in LABELS]], dtype=torch.float64)
         microturbulence = float(group.attrs["vmic_km_s"])
         wave, data = np.asarray(file["wave_vac"]), np.asarray(group["norm_flux"], dtype=np.float64)
-    spectrum = Synthesizer(microturbulence=microturbulence)(labels)
+    spectrum = Synthesizer(microturbulence=microturbulence, molecules=False)(labels)
     out = np.arange(7110.0, 8850.0, 0.25)
     model = smoothed(spectrum.wave.numpy(), (spectrum.flux / spectrum.continuum).numpy(), 5300.0, out)
     return Spectrum(star, out, smoothed(wave, data[None], 5300.0, out)[0], model[0])

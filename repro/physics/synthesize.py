@@ -61,8 +61,12 @@ class Synthesizer:
         wave_step: float = 0.05,
         precision: torch.dtype = torch.float32,
         threshold: float = THRESHOLD,
+        molecules: bool = True,
     ) -> None:
-        """microturbulence in km/s; wave_step in A; lines count where above `threshold` of the other opacity."""
+        """microturbulence in km/s; wave_step in A; lines count where above `threshold` of the other opacity.
+
+        Without `molecules` there are no molecular lines, for comparison with codes that leave them out.
+        """
         check_settings(microturbulence, wave_step)
         self._device = torch.device(device)
         self._microturbulence = 1e5 * microturbulence
@@ -71,7 +75,7 @@ class Synthesizer:
         wave = pixels.wave(self._device)
         self._wave = wave
         self._lines = LineOpacity(line_list(), pixels, device=self._device, dtype=precision, threshold=threshold)
-        self._molecules = MolecularOpacity(wave, self._microturbulence, precision)
+        self._molecules = MolecularOpacity(wave, self._microturbulence, precision) if molecules else None
         self._background = Background(wave, precision)
         self._to_pixels = Interpolation(self._background.nodes, wave, precision)
         self._to_lines = Interpolation(self._background.nodes, self._lines.wave.clamp(wave[0], wave[-1]), precision)
@@ -98,7 +102,9 @@ class Synthesizer:
         # Opacities are smooth in depth: half the depths are enough, emergent_flux interpolates the others.
         sparse = visible(atmosphere, step=2)
         background = self._background.opacity(sparse)
-        opacity = self._molecules.add(self._to_pixels(background), sparse)
+        opacity = self._to_pixels(background)
+        if self._molecules is not None:
+            opacity = self._molecules.add(opacity, sparse)
         opacity = self._lines.add(opacity, sparse, self._to_lines(background))
         seen = visible(atmosphere)
         flux = emergent_flux(opacity, seen.log_tau, seen.temperature, self._wave).to(torch.float64)
