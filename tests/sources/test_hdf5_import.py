@@ -48,6 +48,15 @@ def test_a_set_of_shards_passes_the_schema(path, tmp_path):
     assert attributes["fingerprint"] == fingerprint(shards) == hashlib.sha256(hashes.encode()).hexdigest()
 
 
+def test_files_beyond_those_needed_are_checked_but_do_not_count(path, tmp_path):
+    first, second = author.write(path), author.write(path.with_name("more.h5"), seed=2)
+    *_, attributes = imported([first, second], tmp_path / "test.h5", 8)
+    assert attributes["files"] == "dataset.h5" and attributes["fingerprint"] == fingerprint([first])
+    second.write_text("broken")
+    with pytest.raises(DataError, match="more.h5: cannot be opened"):
+        imported([first, second], tmp_path / "test.h5", 8)
+
+
 def test_the_snr_is_computed_anew_and_compared_with_that_of_the_file(path, tmp_path):
     flux, error = author.spectra(8)
     snr = np.percentile(flux.astype("f4").astype("f8") / error.astype("f4"), 95, axis=1)

@@ -59,6 +59,8 @@ def import_set(
 ) -> Summary:
     """Write the first n spectra of the files, in order, as a spectrum set; all of them by default.
 
+    The set says from which files it is and their fingerprint; files beyond the first n spectra do not count.
+
     The median of every spectrum is made exactly 0.5, the error scaled alike and the snr computed anew. A star keeps
     its random_seed, or takes a hash of it and of its labels where the seed has 32 bits: of a million such seeds a
     hundred pairs agree by chance.
@@ -71,10 +73,7 @@ def import_set(
         DataError: a file breaks a rule (see `reader.read_set`), a median is not 0.5 within 1e-3, or the files hold
             fewer than n spectra.
     """
-    available, absent = _survey(paths)
-    n = available if n is None else n
-    if not 1 <= n <= available:
-        raise DataError(f"{', '.join(map(str, paths))}: {n} spectra are asked for, the files hold {available}")
+    paths, n, absent = _survey(paths, n)
     attributes: dict[str, str | int | float] = {
         "source": "hdf5",
         "split": split,
@@ -175,16 +174,20 @@ def _require_consistent(
         )
 
 
-def _survey(paths: Paths) -> tuple[int, tuple[str, ...]]:
-    """Spectra of all files, and the columns that one of them lacks."""
+def _survey(paths: Paths, n: int | None) -> tuple[Paths, int, tuple[str, ...]]:
+    """The files that hold the first n spectra, n itself, and the columns that one of these files lacks."""
     if not paths:
         raise ParameterError("hdf5 source: no file is named")
-    size, absent = 0, set()
+    needed, size, absent = [], 0, set()
     for path in paths:
-        with open_file(path) as file:
+        with open_file(path) as file:  # every file is looked at: a bad one is found before hours of work
+            if n is None or size < n:
+                needed.append(path)
+                absent |= set(file.absent)
             size += file.size
-            absent |= set(file.absent)
-    return size, tuple(sorted(absent))
+    if n is not None and not 1 <= n <= size:
+        raise DataError(f"{', '.join(map(str, paths))}: {n} spectra are asked for, the files hold {size}")
+    return needed, size if n is None else n, tuple(sorted(absent))
 
 
 def _normalised(paths: Paths, n: int) -> Iterator[tuple[Table, Float32, Float32]]:
