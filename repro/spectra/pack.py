@@ -29,7 +29,7 @@ FOLDER: Final = Path("data/pack")
 LATTICES: Final = {"3d": paper_3d, "5d": pack_5d}  # of the two packs, by the name of the grid
 
 TOLERANCE: Final = 1e-4  # largest relative error of the flux in any pixel
-MAX_BYTES: Final = 12_000_000  # of all packs in a folder
+MAX_BYTES: Final = 12_000_000  # of both packs together
 
 _RANK: Final = 256  # the size is flat between 200 and 400: factors grow as the residual shrinks
 _RESIDUAL_STEP: Final = 1.9  # of the tolerance; the rest is left for rounding to float32
@@ -55,7 +55,7 @@ def write_pack(grid: NodeGrid, path: str | Path, tolerance: float = TOLERANCE) -
         DataError: the disk is full.
     """
     path = Path(path)
-    beside = sum(other.stat().st_size for other in path.parent.glob("[!.]*.h5") if other.name != path.name)
+    beside = sum(other.stat().st_size for other in path.parent.glob("nodes_*.h5") if other.name != path.name)
     with hdf5.create(path) as file:
         write_header(file, grid)
         hdf5.write_array(file, "zero_point", grid.zero_point)

@@ -82,10 +82,11 @@ def test_a_pack_too_large_is_not_written(rough, tmp_path, monkeypatch):
 
 def test_packs_share_the_room_of_their_folder(grid, path, tmp_path, monkeypatch):
     monkeypatch.setattr(pack, "MAX_BYTES", int(1.5 * path.stat().st_size))
+    path = path.rename(tmp_path / "nodes_3d.h5")
     write_pack(grid, path)  # in place of the one of that name
-    with pytest.raises(PackError, match=r"other.h5: not written; 0.2 MB beside 0.2 MB of other packs"):
-        write_pack(grid, tmp_path / "other.h5")
-    assert [entry.name for entry in tmp_path.iterdir()] == ["pack.h5"]
+    with pytest.raises(PackError, match=r"nodes_5d.h5: not written; 0.2 MB beside 0.2 MB of other packs"):
+        write_pack(grid, tmp_path / "nodes_5d.h5")
+    assert [entry.name for entry in tmp_path.iterdir()] == ["nodes_3d.h5"]
 
 
 def test_the_number_of_nodes_in_a_block_changes_nothing_but_rounding(grid, content, tmp_path, monkeypatch):

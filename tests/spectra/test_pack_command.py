@@ -65,6 +65,7 @@ def test_show_lists_what_is_missing_of_the_published_lattice(run):
     assert "  a_M              3   0, 0.25, 0.5\n    not in it      1   -0.25\n" in shown
 
 
+@pytest.mark.slow
 def test_the_bytes_of_a_pack_do_not_depend_on_the_number_of_workers(run, tmp_path, instrument, source):
     hashes = set()
     for workers in ("1", "2"):
