@@ -31,7 +31,7 @@ class Archive:
     faults: dict[str, list[str]] = field(default_factory=lambda: defaultdict(list))
     requests: list[tuple[str, str | None]] = field(default_factory=list)  # path, Range
     ranges: bool = True  # whether the server can resume
-    versions: str = "strong"  # how it tells versions apart: ETag `strong` or `weak`, `date`, or not at all
+    versions: str = "strong"  # how it tells versions apart: ETag `strong` or `weak`, `date`, one `era`, or not at all
     encoded: bool = False  # whether it calls compressed files encoded
     patience: float = 1.0
     pace: float = 0.0  # seconds before each kilobyte
@@ -85,7 +85,10 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _body(self, body: bytes, fault: str) -> None:
         tag, date = f'"{hash(body):x}"', f"Mon, 23 Nov 2026 {hash(body) % 24:02d}:00:00 GMT"
-        versions = {"strong": {"ETag": tag}, "weak": {"ETag": f"W/{tag}"}, "date": {"Last-Modified": date}}
+        if self.archive.versions == "era":
+            date = "Mon, 23 Nov 2026 00:00:00 GMT"
+        dated = {"Last-Modified": date}
+        versions = {"strong": {"ETag": tag}, "weak": {"ETag": f"W/{tag}"}, "date": dated, "era": dated}
         headers = dict(versions.get(self.archive.versions, {}))
         if self.archive.encoded:
             headers["Content-Encoding"] = "gzip"

@@ -16,6 +16,7 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
+import requests
 
 from repro.errors import DataError, ParameterError
 from repro.sources.bosz import fetch as fetch_module
@@ -240,6 +241,38 @@ def test_a_file_that_changes_between_two_halves_is_not_mixed(place):
     assert stored.origin["bytes"] == len(other)
     inside = (WAVE >= 6580) & (WAVE <= 9020)
     np.testing.assert_allclose(stored.arrays["continuum"], fakes.planck(WAVE[inside], 5500.0), rtol=1e-6)
+
+
+def test_the_rest_is_asked_of_the_same_server(place, tmp_path):
+    """Files of two servers may bear the same date and differ."""
+    place.fill(LABELS[:1])
+    place.archive.versions = "era"
+    place.archive.faults[place.paths(LABELS[:1])[0]] = ["drop"] * 3
+    assert place.fetch(LABELS[:1]).failed
+    other = fakes.fits2017(WAVE, *fakes.spectrum(WAVE, 5500.0))
+    with serve() as mirror:
+        mirror.versions = "era"
+        second = Place(mirror, tmp_path)
+        second.fill(LABELS[:1], other)
+        second.fetch(LABELS[:1])
+        assert second.entries()[place.names(LABELS[:1])[0]].sha256 == hashlib.sha256(other).hexdigest()
+
+
+def test_the_size_is_checked_whatever_the_client_library_does(place, monkeypatch):
+    """urllib3 2 notices a body that ends early by itself, urllib3 1 did not."""
+    send = requests.Session.get
+
+    def careless(*arguments, **keywords):
+        response = send(*arguments, **keywords)
+        response.raw.enforce_content_length = False
+        return response
+
+    monkeypatch.setattr(requests.Session, "get", careless)
+    place.fill(LABELS[:1])
+    place.archive.ranges = False
+    place.archive.faults[place.paths(LABELS[:1])[0]] = ["drop"] * 3
+    (reason,) = place.fetch(LABELS[:1]).failed.values()
+    assert f"{len(GOOD) // 2} of {len(GOOD)} bytes arrived (Content-Length)" in reason
 
 
 def test_a_complete_part_that_was_not_renamed_is_taken_up(place):
@@ -505,6 +538,16 @@ def test_a_run_without_its_manifest_takes_up_the_slices(place):
     place.manifest.unlink()
     assert place.fetch().present == 8 and place.entries() == before
     assert len(place.archive.requests) == 8
+
+
+def test_slices_of_another_layout_are_downloaded_again(place, monkeypatch):
+    """Also where no manifest says what they should be."""
+    place.fill(LABELS[:3])
+    place.fetch(LABELS[:3])
+    place.manifest.unlink()
+    monkeypatch.setattr(store, "_LAYOUT", 2)
+    summary = place.fetch(LABELS[:3])
+    assert summary.damaged == summary.fetched == sorted(place.names(LABELS[:3]))
 
 
 @pytest.mark.parametrize(

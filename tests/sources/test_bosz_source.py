@@ -177,10 +177,10 @@ def rewrite(manifest, name=None, **changes):
 
 def test_the_fingerprint_follows_the_files_and_the_code(small, monkeypatch, tmp_path):
     before = small.source.fingerprint()
-    rewrite(small.manifest, address="https://example.org/a", date="2030-01-01T00:00:00+00:00")
+    rewrite(small.manifest, address="https://example.org/a", date="2030-01-01T00:00:00+00:00", bytes=1)
     assert small.reopen().fingerprint() == before  # from where and when does not matter
     first = next(iter(Manifest(small.manifest, "bosz2017").entries))
-    rewrite(small.manifest, first, sha256="0" * 64)
+    rewrite(small.manifest, first, slice_sha256="0" * 64)
     other_file = small.reopen().fingerprint()
     assert other_file != before
     assert small.reopen(small.labels[:1]).fingerprint() not in (before, other_file)
@@ -195,7 +195,7 @@ def test_the_fingerprint_follows_the_files_and_the_code(small, monkeypatch, tmp_
             handle.write("\nA = 1\n")
         found.add(small.reopen().fingerprint())
     assert len(found) == 4
-    for path in ("instrument/noise.py", "sources/bosz/download.py"):
+    for path in ("instrument/noise.py", "sources/bosz/download.py", "sources/bosz/text.py"):
         with open(package / path, "a") as handle:
             handle.write("\nA = 1\n")
     assert small.reopen().fingerprint() in found

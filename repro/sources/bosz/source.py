@@ -22,7 +22,7 @@ BLUE_END: Final = 6590.0  # [A] of the continuum blueward: 1e-4 of the filter li
 
 _STEP: Final = 0.05  # [A], finer than the archive's samples (0.07-0.09 A at R = 50000)
 _PACKAGE: Final = Path(__file__).parents[2]
-_SHAPING: Final = ("release", "release2017", "release2024", "text", "source")
+_SHAPING: Final = ("release", "release2017", "release2024", "source")
 _NOT_SHAPING: Final = ("noise.py",)  # of the instrument: noise is added to nodes, it does not shape them
 
 
@@ -106,11 +106,11 @@ class BoszSource:
         )
 
     def fingerprint(self) -> str:
-        """SHA-256 of the files that the slices were cut from and of the code that turns them into nodes."""
+        """SHA-256 of the slices' contents and of the code that turns them into nodes."""
         digest = hashlib.sha256(_code().encode())
         entries = self._entries | ({} if self._wave_entry is None else {"wave": self._wave_entry})
         for name in sorted(entries):
-            digest.update(f"{name} {entries[name].sha256}\n".encode())
+            digest.update(f"{name} {entries[name].slice_sha256}\n".encode())
         return digest.hexdigest()
 
     def _name(self, labels: NDArray[np.float64]) -> str:
