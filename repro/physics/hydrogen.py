@@ -29,12 +29,14 @@ from repro.physics.polynomial import horner, horner_tensors
 LOWER_LEVEL: Final = 3
 SERIES_LIMIT: Final = 1e8 * LOWER_LEVEL**2 / HYDROGEN_RYDBERG  # A, vacuum
 
+_LOWEST_DENSITY: Final = 1e8  # electrons cm^-3: below it Stark profiles count for nothing, and overflow
 _MERGING_SPAN: Final = 500.0  # cm^-1
 _NEAREST: Final = 1.7e-6  # relative detuning, half a step of the grid of SYNTHE at R = 300 000: closer is the centre
 _STARK_WIDTH: Final = 5.0  # in units of K F0
 _SWITCH: Final = (0.7, 1.4)  # ratios of widths between which one form of the profile fades into another
 
 # E1(x) = -ln x + polynomial for x <= 1, exp(-x) / x times a ratio of polynomials above: Abramowitz & Stegun 5.1.53-54.
+_E1_NEGLIGIBLE: Final = 80.0  # E1 = 2e-37 there
 _E1_SERIES: Final = (-0.57721566, 0.99999193, -0.24991055, 0.05519968, -0.00976004, 0.00107857)
 _E1_NUMERATOR: Final = (0.250621, 2.334733, 1.0)
 _E1_DENOMINATOR: Final = (1.681534, 3.330657, 1.0)
@@ -80,10 +82,10 @@ def _stimulated(atmosphere: Atmosphere, wave: Tensor) -> Tensor:
 
 
 def exponential_integral(x: Tensor) -> Tensor:
-    """E1(x) for x > 0, relative error 5e-5."""
+    """E1(x) for x > 0, relative error 5e-5; not below 2e-37."""
     small = x.clamp(max=1.0)
     series = horner(_E1_SERIES, small) - torch.log(small)
-    large = x.clamp(min=1.0)
+    large = x.clamp(1.0, _E1_NEGLIGIBLE)
     tail = torch.exp(-large) * horner(_E1_NUMERATOR, large) / (large * horner(_E1_DENOMINATOR, large))
     return torch.where(x < 1.0, series, tail)
 
@@ -121,7 +123,8 @@ class _Plasma:
     """What the profiles take from the gas: (B, D, 1) each, in the precision of the profiles."""
 
     def __init__(self, atmosphere: Atmosphere, dtype: torch.dtype) -> None:
-        kelvin, density = atmosphere.temperature[..., None], atmosphere.n_electron[..., None]
+        kelvin = atmosphere.temperature[..., None]
+        density = atmosphere.n_electron[..., None].clamp(min=_LOWEST_DENSITY)
         warmth, sixth = kelvin / 1e4, density ** (1.0 / 6.0)
         # Electrons: between the two cut-offs of their impacts, at low and at high density.
         dilute = 1.0 / (1.0 + density / 1e13)

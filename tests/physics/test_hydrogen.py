@@ -284,6 +284,15 @@ def test_derivatives_to_the_labels_are_those_of_small_steps() -> None:
     assert float(error.square().mean().sqrt() / exact[inside].square().mean().sqrt()) < 1e-4
 
 
+def test_thin_cold_gas_has_finite_derivatives_in_single_precision() -> None:
+    """1e5 electrons per cm^3 at 2000 K: the top of the coolest metal-poor giant."""
+    labels = torch.tensor([[3750.0, 1.0, -2.5, 0.5, 0.5]], dtype=F64)
+    lines = PaschenLines(line_nodes(7069.0, 8880.0), torch.float32)
+    value, slope = torch.func.jvp(lambda x: lines.opacity(model_atmosphere(x)), (labels,), (torch.ones_like(labels),))
+    assert bool(torch.isfinite(value).all())
+    assert bool(torch.isfinite(slope).all())
+
+
 def test_nodes_ascend_and_cover() -> None:
     nodes = line_nodes(7069.0, 8880.05)
     assert bool((nodes.diff() > 0.0).all())
