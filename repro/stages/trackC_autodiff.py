@@ -63,6 +63,9 @@ def slopes_at(
     """
     blocks = [labels[start : start + STARS_TOGETHER] for start in range(0, len(labels), STARS_TOGETHER)]
     workers = 1 if arguments[0] == "cuda" else min(os.cpu_count() or 1, len(blocks))
+    if not blocks:
+        yield iter(())
+        return
     if workers == 1:
         yield chain.from_iterable(map(exact_slopes(*arguments), blocks))
         return

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import yaml
 
+ROOT = Path(__file__).resolve().parents[2]
 SMALLEST = {"ci__train": 40, "ci__val": 8, "ci__test": 24, "ci__autodiff_nodes": 1, "nodes__recomputed": 1}
 
 
@@ -63,4 +64,5 @@ def run(script: str, folder: Path, *, check: bool = True) -> subprocess.Complete
 def environment(folder: Path) -> dict[str, str]:
     """Variables under which commands in `folder` use the code there."""
     path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
-    return {**os.environ, "PATH": path, "PYTHONPATH": str(folder), "OMP_NUM_THREADS": "1"}
+    cache = os.environ.get("REPRO_CACHE_DIR", str(ROOT / "data/cache"))  # of molecular cross-sections, made once
+    return {**os.environ, "PATH": path, "PYTHONPATH": str(folder), "OMP_NUM_THREADS": "1", "REPRO_CACHE_DIR": cache}
