@@ -2,7 +2,7 @@
 
     python -m benchmarks.fisher [node grid]
 
-Without a node grid (data/nodes.h5) the spectra are smooth random ones: the work does not depend on their content.
+Without a node grid (data/nodes_3d.h5) the spectra are smooth random ones: the work does not depend on their content.
 The dense route inverts the full pixel covariance, as chemicalc 0.1 does; the plain loop weights pixels but takes one
 node at a time with `numpy.linalg.inv`. Both run on a sample, with errors and derivatives given to them.
 """
@@ -32,7 +32,7 @@ PLAIN_SAMPLE = 200
 
 def main() -> None:
     """Print times per node and magnitude, their ratios, the largest difference of the bounds, and peak memory."""
-    path = Path(sys.argv[1]) if len(sys.argv) > 1 else Path("data/nodes.h5")
+    path = Path(sys.argv[1]) if len(sys.argv) > 1 else Path("data/nodes_3d.h5")
     grid = NodeGrid.read(path) if path.exists() else _smooth_grid()
     noise = NoiseModel("paper")
     started, worked = time.perf_counter(), time.process_time()

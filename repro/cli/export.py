@@ -13,7 +13,7 @@ _file = click.Path(dir_okay=False, path_type=Path)
 @click.option(
     "--split", type=click.Choice(["train", "val", "test"]), help="Export the pipeline's set of this split, not SET."
 )
-@click.option("--nodes", type=_file, help="Export a node grid, e.g. data/nodes.h5, as a Fisher-grid file.")
+@click.option("--nodes", type=_file, help="Export a node grid, e.g. data/nodes_5d.h5, as a Fisher-grid file.")
 @click.option("--mag", type=float, help="With --nodes: HSC-i magnitude of all rows.")
 @click.option(
     "--noise-model",
@@ -47,7 +47,7 @@ def command(
     repro export --split test -o test_10k/dataset.h5
     repro export --split test --with-noise 1 --seed 42 -o test_noisy/dataset.h5
     repro export --split train --shards 5 -o train_200k/dataset.h5
-    repro export --nodes data/nodes.h5 --mag 21.5 -o fisher_215/dataset.h5
+    repro export --nodes data/nodes_5d.h5 --mag 21.5 -o fisher_215/dataset.h5
 
     The label table is read with pandas.read_hdf(path), without a key; arrays with h5py:
     spectrumdataset/wave, dataset/arrays/{flux,error,mask,noisy}/value.

@@ -94,7 +94,7 @@ def compare(a: str, b: str, out: Path | None, as_json: bool, **options: Any) -> 
     source is taken over the same step.
 
     \b
-    Example: repro spectra compare data/nodes.h5:T_eff=5000,log_g=3,M_H=0 bosz:T_eff=5000,log_g=3,M_H=0 -o c.html
+    Example: repro spectra compare data/nodes_3d.h5:T_eff=5000,log_g=3,M_H=0 bosz:T_eff=5000,log_g=3,M_H=0 -o c.html
     """
     from repro.plots.spectra_sheet import comparison_sheet
     from repro.view.comparison import compare as numbers

@@ -2,7 +2,7 @@
 
 * `lte:T_eff=4750,log_g=2,M_H=-1`: a source at any labels; a_M and C_M are 0 unless given
 * `bosz:T_eff=4750,log_g=2,M_H=-1`: a fetched node of BOSZ, release 2017 (`bosz2024`: 2024)
-* `data/nodes.h5:T_eff=5000,log_g=3,M_H=0`: a node of a node grid or of the pinned pack
+* `data/nodes_3d.h5:T_eff=5000,log_g=3,M_H=0`: a node of a node grid or of the pinned pack
 * `data/spectra/test.h5#12`: a row of a spectrum set, counted from 0
 * `star.csv`, `star.fits:air`: a file of wavelength and flux; in vacuum unless it or the user says air
 """
