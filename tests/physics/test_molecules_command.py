@@ -69,6 +69,7 @@ def test_build_fills_the_cache_once(cache_folder: Path) -> None:
         (("lines", "--molecule", "C2", *RANGE), "molecule 'C2' has no lines here: choose CN or TiO"),
         (("lines", "--molecule", "CN", "--from", "8000", "--to", "7000"), "wavelengths 8000 to 7000 A: the range must"),
         (("lines", "--molecule", "CN", "--from", "5000", "--to", "6000"), "lie within 7000 to 8950 A"),
+        (("lines", "--molecule", "TiO", "--from", "7500", "--to", "8000"), "narrow the range"),
         (("build", "--microturbulence", "-1"), "microturbulence -1.0 km/s or wave_step 0.05 A out of range"),
     ],
 )

@@ -1,7 +1,7 @@
 """From the levels of two electronic states to the lines between them: Hoenl-London factors and oscillator strengths."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Final
 
 import numpy as np
@@ -28,6 +28,10 @@ class Lines:
     component: Integers  # (N, 2) number of the upper and the lower spin component, from 1 upwards in energy
     parity: Integers  # (N,) 0 where the lower level is e, 1 where it is f
     band: Integers  # (N, 2) v', v''
+
+    def take(self, index: Integers) -> "Lines":
+        """Some of the lines."""
+        return Lines(*(getattr(self, field.name)[index] for field in fields(self)))
 
 
 @dataclass(frozen=True)

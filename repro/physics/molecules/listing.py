@@ -8,11 +8,12 @@ import numpy as np
 from repro.errors import ParameterError
 from repro.physics.constants import SECOND_RADIATION
 from repro.physics.molecules.line_list import isotopologues
-from repro.physics.molecules.lines import BRANCHES, Lines
+from repro.physics.molecules.lines import BRANCHES, Array, Lines
 
 COLUMNS: Final = ("wave_vac_A", "log_gf", "E_low_eV", "J", "branch", "band", "system", "isotopologue")
 KNOWN_RANGE: Final = (7000.0, 8950.0)  # A, vacuum, for which the tables of bands were made
 RANKED_AT: Final = 3500.0  # K
+MOST_ROWS: Final = 500_000
 
 _EV: Final = 8065.543937  # cm^-1
 _PARITIES: Final = "ef"
@@ -52,19 +53,31 @@ def rows(molecule: str, low: float, high: float, strongest: int | None = None) -
 
     gf holds neither the isotopic fraction nor the nuclear spin; J is that of the lower level; the branch is P, Q or R
     with the numbers of the upper and the lower spin component and e or f, the symmetry of the lower level; a band is
-    v'-v''. `strongest`: only so many, ranked with the isotopic fraction at 3500 K. Raises
-    ParameterError (see `_check`).
+    v'-v''. `strongest`: only so many, ranked with the isotopic fraction at 3500 K. Raises ParameterError for more than
+    MOST_ROWS lines, and as `_check` does.
     """
     _check(low, high)
-    found: list[tuple[object, ...]] = []
-    ranks: list[float] = []
+    groups: list[tuple[str, str, Lines]] = []
+    ranks: list[Array] = []
     for isotopologue in isotopologues(molecule, low, high):
         for name, lines in isotopologue.systems.items():
             exponent = lines.energy * SECOND_RADIATION * 1e-8 / RANKED_AT
-            ranks.extend((isotopologue.weight * lines.gf * np.exp(-exponent)).tolist())
-            found.extend(_rows(lines, name, isotopologue.name))
-    order = np.argsort(-np.array(ranks), kind="stable")[:strongest]
-    return sorted((found[index] for index in order), key=lambda row: row[:3])
+            ranks.append(isotopologue.weight * lines.gf * np.exp(-exponent))
+            groups.append((name, isotopologue.name, lines))
+    total = sum(len(rank) for rank in ranks)
+    if min(total, strongest or total) > MOST_ROWS:
+        raise ParameterError(
+            f"{total} lines of {molecule} between {low:g} and {high:g} A, more than {MOST_ROWS}: narrow the range, or "
+            "ask for fewer of the strongest"
+        )
+    chosen = np.sort(np.argsort(-np.concatenate(ranks), kind="stable")[:strongest])
+    found: list[tuple[object, ...]] = []
+    start = 0
+    for name, isotope, lines in groups:
+        inside = chosen[(chosen >= start) & (chosen < start + len(lines.gf))] - start
+        found.extend(_rows(lines.take(inside), name, isotope))
+        start += len(lines.gf)
+    return sorted(found, key=lambda row: row[:3])
 
 
 def _rows(lines: Lines, system: str, isotopologue: str) -> list[tuple[object, ...]]:
