@@ -36,6 +36,9 @@ class Archive:
     patience: float = 1.0
     pace: float = 0.0  # seconds before each kilobyte
     address: str = ""
+    busy: int = 0  # requests being answered
+    busiest: int = 0  # the most at one time
+    lock: threading.Lock = field(default_factory=threading.Lock)
 
     def count(self, path: str) -> int:
         """Requests for a path so far."""
@@ -68,6 +71,16 @@ class _Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
 
     def do_GET(self) -> None:
+        with self.archive.lock:
+            self.archive.busy += 1
+            self.archive.busiest = max(self.archive.busiest, self.archive.busy)
+        try:
+            self._serve()
+        finally:
+            with self.archive.lock:
+                self.archive.busy -= 1
+
+    def _serve(self) -> None:
         path = urllib.parse.unquote(self.path)
         self.archive.requests.append((path, self.headers.get("Range")))
         faults = self.archive.faults[path]

@@ -1,5 +1,6 @@
 """Downloading against an archive on loopback: what is fetched, what is refused, and what a failure leaves behind."""
 
+import contextlib
 import errno
 import gzip
 import hashlib
@@ -44,7 +45,6 @@ def no_proxy(monkeypatch):
 @pytest.fixture
 def archive():
     with serve() as archive:
-        archive.patience = 0.6
         yield archive
 
 
@@ -53,7 +53,7 @@ class Place:
 
     def __init__(self, archive, root, **keywords):
         self.archive = archive
-        defaults = {"resolution": 2000, "base_url": archive.address, "timeout": 0.3, "attempts": 3, "pause": 0.01}
+        defaults = {"resolution": 2000, "base_url": archive.address, "timeout": 20.0, "attempts": 3, "pause": 0.01}
         self.settings = Settings(**(defaults | keywords))
         self.release = self.settings.open()
         self.folder = root / "slices"
@@ -76,6 +76,15 @@ class Place:
 
     def slices(self):
         return sorted(path.name for path in self.folder.glob("*.npz"))
+
+    def under_way(self):
+        """What the rest of each file that is partly here is to be asked for with."""
+        found = {}
+        for part in (self.folder / "partial").glob("*.part"):
+            with contextlib.suppress(FileNotFoundError):  # renamed in this very moment
+                if size := part.stat().st_size:
+                    found[part.name.removesuffix(".part")] = f"bytes={size}-"
+        return found
 
     def litter(self):
         """Files that are neither slices nor the lock."""
@@ -137,7 +146,7 @@ def test_the_manifest_is_json_with_a_line_for_each_file(place):
     assert place.manifest.read_bytes() == before
 
 
-@pytest.mark.parametrize("fault", ["503", "500", "429", "drop", "hang", "stall", "reset"])
+@pytest.mark.parametrize("fault", ["503", "500", "429", "drop", "reset"])
 def test_a_failure_that_may_pass_is_tried_again(place, fault):
     place.fill(LABELS[:1])
     (path,) = place.paths(LABELS[:1])
@@ -146,9 +155,32 @@ def test_a_failure_that_may_pass_is_tried_again(place, fault):
     assert len(summary.fetched) == 1 and place.archive.count(path) == 2
 
 
+@pytest.mark.parametrize("fault", ["hang", "stall"])
+def test_a_slow_server_is_asked_again(archive, tmp_path, fault):
+    archive.patience = 1.0
+    place = Place(archive, tmp_path, timeout=0.5, attempts=9)
+    place.fill(LABELS[:1])
+    (path,) = place.paths(LABELS[:1])
+    archive.faults[path] = [fault]
+    summary = place.fetch(LABELS[:1])
+    assert len(summary.fetched) == 1 and archive.count(path) >= 2
+
+
+@pytest.mark.parametrize("fault", ["hang", "stall"])
+def test_a_server_that_stays_slow_is_named(archive, tmp_path, fault):
+    archive.patience = 0.6
+    place = Place(archive, tmp_path, timeout=0.2, attempts=2)
+    place.fill(LABELS[:2])
+    place.fetch(LABELS[:1])  # so that the server is known to answer
+    archive.faults[place.paths(LABELS[:2])[1]] = [fault] * 9
+    archive.ranges = False
+    with pytest.raises(DataError, match="gave up after 2 attempts; the last: .*timed out"):
+        place.fetch(LABELS[:2]).require_success()
+
+
 @pytest.mark.parametrize(
     ("fault", "reason"),
-    [("503", "HTTP 503"), ("drop", "bytes|IncompleteRead"), ("hang", "timed out"), ("stall", "timed out")],
+    [("503", "HTTP 503"), ("drop", "bytes|IncompleteRead")],
 )
 def test_a_failure_that_stays_is_named_and_the_others_are_fetched(place, fault, reason):
     place.fill()
@@ -633,11 +665,12 @@ def test_a_killed_run_goes_on_where_it_was(place, signal_sent):
     for line in process.stdout:
         if line.strip() == b"4":
             break
-    time.sleep(0.1)  # well into the next files
+    while not place.under_way():
+        time.sleep(0.005)
     process.send_signal(signal_sent)
     process.communicate(timeout=30)
     assert process.returncode != 0
-    done = len(place.slices())
+    done, parts = len(place.slices()), place.under_way()
     assert 4 <= done < 12
     if signal_sent == signal.SIGINT:
         assert len(place.entries()) == done  # an orderly end writes the manifest
@@ -645,9 +678,9 @@ def test_a_killed_run_goes_on_where_it_was(place, signal_sent):
     asked = len(place.archive.requests)
     summary = place.fetch(many(12))
     assert summary.present == done and len(summary.fetched) == 12 - done
-    assert len(place.archive.requests) - asked == 12 - done
-    resumed = [begin for _, begin in place.archive.requests[asked:] if begin]
-    assert resumed  # at least one file was under way
+    requests_made = dict(place.archive.requests[asked:])
+    assert len(requests_made) <= 12 - done  # some files may have been complete, but not sliced yet
+    assert {path.rpartition("/")[2]: begin for path, begin in requests_made.items() if begin} == parts
     assert not place.litter() and verify("bosz2017", place.folder, place.manifest)[0] == sorted(place.names(many(12)))
 
 
@@ -664,13 +697,12 @@ def test_the_manifest_is_saved_along_the_way(place, monkeypatch):
 
 
 def test_files_are_downloaded_side_by_side(archive, tmp_path):
-    place = Place(archive, tmp_path, connections=4, timeout=5.0)
+    place = Place(archive, tmp_path, connections=3)
     place.fill()
     archive.faults.update({path: ["hang"] for path in place.paths()})
-    archive.patience = 0.25
-    started = time.monotonic()
-    place.fetch()
-    assert time.monotonic() - started < 8 * 0.25 * 0.75  # two rounds of four
+    archive.patience = 0.2
+    assert len(place.fetch().fetched) == 8
+    assert archive.busiest == 3
 
 
 def test_files_do_not_pile_up(place, monkeypatch):
