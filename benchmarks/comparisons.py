@@ -148,9 +148,8 @@ def _widths(wave: np.ndarray, flux: np.ndarray) -> np.ndarray:
     """Equivalent widths (3,) [A] of the three bands; pixels without flux count with the mean of their band."""
     depth = 1.0 - flux
     bands = [(wave >= low) & (wave <= high) for low, high in CALCIUM_BANDS]
-    return np.array(
-        [np.nanmean(depth[band]) * (high - low) for band, (low, high) in zip(bands, CALCIUM_BANDS, strict=True)]
-    )
+    step = (wave[-1] - wave[0]) / (wave.size - 1)
+    return np.array([np.nanmean(depth[band]) * np.count_nonzero(band) * step for band in bands])
 
 
 def _shift(wave: np.ndarray, data: np.ndarray, model: np.ndarray) -> float:

@@ -3,11 +3,10 @@
 from pathlib import Path
 from typing import Final
 
-import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from repro.plots.spectra_sheet import Panel, Sheet, placed
+from repro.plots.spectra_sheet import Panel, Sheet, limits, placed
 from repro.plots.style import GREY, save, style
 
 _WIDTH: Final = 13.0  # [inch]
@@ -16,7 +15,6 @@ _STRIP: Final = 0.75  # [inch] of the identifications
 _NAME_SIZE: Final = 6.5  # [pt]
 _NAME_ROOM: Final = 1.25 * _NAME_SIZE / 72.0  # [inch] from one name to the next
 _LEGEND_LINE: Final = 0.2  # [inch] of height
-_CROWD: Final = (2.0, 98.0)  # percentiles of noisy draws that are inside
 _AXES_WIDTH: Final = 0.9  # part of the page that axes span
 
 
@@ -60,18 +58,6 @@ def _panel(axes: Axes, panel: Panel) -> None:
         axes.plot([], [], " ", label=note)
     axes.legend(loc="upper left", borderaxespad=0.3, frameon=True, framealpha=0.85, edgecolor="none")
     if panel.curves:
-        axes.set_ylim(*_limits(panel))
+        axes.set_ylim(*limits(panel, _LEGEND_LINE / _HEIGHTS[panel.kind]))
     else:
         axes.set_yticks([])
-
-
-def _limits(panel: Panel) -> tuple[float, float]:
-    """Of the y axis: all curves, the bulk of noisy draws, and space above for the legend, that it hides nothing."""
-    drawn = [curve.y for curve in panel.curves]
-    drawn += [np.nanpercentile(curve.noisy, _CROWD) for curve in panel.curves if curve.noisy is not None]
-    values = np.concatenate(drawn)
-    low, high = float(np.nanmin(values)), float(np.nanmax(values))
-    margin = 0.05 * (high - low) or 1.0
-    legend = _LEGEND_LINE * (len(panel.curves) + len(panel.notes)) / _HEIGHTS[panel.kind]
-    height = (high - low + 2.0 * margin) / (1.0 - min(legend, 0.5))
-    return low - margin, low - margin + height

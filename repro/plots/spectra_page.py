@@ -1,5 +1,6 @@
 """A sheet of spectra as one HTML file that works offline: zoom of all panels together, values under the pointer."""
 
+from html import escape
 from pathlib import Path
 from typing import Any, Final
 
@@ -9,12 +10,13 @@ from plotly.colors import hex_to_rgb
 from plotly.subplots import make_subplots
 
 from repro.files import atomic_path
-from repro.plots.spectra_sheet import Curve, Panel, Sheet, placed
+from repro.plots.spectra_sheet import Curve, Panel, Sheet, limits, placed
 from repro.plots.style import GREY
 
 _WIDTH: Final = 1350  # [px] for which names are placed; the page itself is as wide as the window
 _HEIGHTS: Final = {"spectra": 360, "residual": 210, "derivative": 230}  # [px]
 _TOP: Final = 100  # [px] of the identifications
+_LEGEND_LINE: Final = 20  # [px] of height, noise and error bands aside
 _NAME_ROOM: Final = 13  # [px] from one name to the next
 
 
@@ -50,15 +52,21 @@ def _panel(figure: go.Figure, row: int, panel: Panel) -> None:
         for trace in _traces(curve):
             figure.add_trace(trace.update(legend=legend), row=row, col=1)
     for note in panel.notes:
-        silent = go.Scatter(x=[None], y=[None], mode="lines", line={"color": "rgba(0,0,0,0)"}, name=note)
+        silent = go.Scatter(
+            x=[None], y=[None], mode="lines", line={"color": "rgba(0,0,0,0)"}, name=escape(note, quote=False)
+        )
         figure.add_trace(silent.update(legend=legend, hoverinfo="skip"), row=row, col=1)
     axis: Any = figure.get_subplot(row, 1).yaxis
     figure.update_yaxes(title_text=panel.y_label, row=row, col=1)
+    if panel.curves:
+        figure.update_yaxes(range=limits(panel, _LEGEND_LINE / _HEIGHTS[panel.kind]), row=row, col=1)
     if panel.zero:
         figure.update_yaxes(zeroline=True, zerolinecolor=GREY, zerolinewidth=1, row=row, col=1)
     top = axis.domain[1]
-    figure.update_layout({legend: {"x": 0.005, "y": top, "xanchor": "left", "yanchor": "top", "font": {"size": 11}}})
-    figure.update_layout({legend: {"bgcolor": "rgba(255,255,255,0.6)"}})
+    place = {"x": 0.005, "y": top, "xanchor": "left", "yanchor": "top"}
+    # filled curves reverse the order unless it is asked for
+    look = {"font": {"size": 11}, "bgcolor": "rgba(255,255,255,0.6)", "traceorder": "normal"}
+    figure.update_layout({legend: {**place, **look}})
 
 
 def _traces(curve: Curve) -> list[go.Scatter]:
@@ -66,7 +74,13 @@ def _traces(curve: Curve) -> list[go.Scatter]:
     traces = []
     if curve.noisy is not None:
         traces.append(
-            go.Scatter(x=curve.x, y=_short(curve.noisy), name=f"noisy draw of {curve.name}", line=line, opacity=0.35)
+            go.Scatter(
+                x=curve.x,
+                y=_short(curve.noisy),
+                name=escape(f"noisy draw of {curve.name}", quote=False),
+                line=line,
+                opacity=0.35,
+            )
         )
     if curve.error is not None:
         hidden = {"mode": "lines", "line": {"width": 0}, "hoverinfo": "skip", "showlegend": False}
@@ -77,13 +91,17 @@ def _traces(curve: Curve) -> list[go.Scatter]:
                 y=_short(curve.y + curve.error),
                 fill="tonexty",
                 fillcolor=f"rgba({', '.join(str(part) for part in hex_to_rgb(curve.colour))}, 0.25)",
-                name=f"1σ of {curve.name}",
+                name=escape(f"1σ of {curve.name}", quote=False),
                 mode="lines",
                 line={"width": 0},
                 hoverinfo="skip",
             )
         )
-    traces.append(go.Scatter(x=curve.x, y=_short(curve.y), name=curve.name, line=line, hovertemplate="%{y:.5g}"))
+    traces.append(
+        go.Scatter(
+            x=curve.x, y=_short(curve.y), name=escape(curve.name, quote=False), line=line, hovertemplate="%{y:.5g}"
+        )
+    )
     return traces
 
 

@@ -18,6 +18,7 @@ from repro.view.spectrum import View
 Array = NDArray[np.float64]
 
 BLACK: Final = "#000000"
+_BULK: Final = (2.0, 98.0)  # percentiles of noisy draws
 COLOURS: Final = (BLUE, ORANGE, GREEN, PURPLE, GREY, BLACK)
 
 
@@ -129,6 +130,20 @@ def _with_likeness(panel: Panel, likeness: Mapping[str, Mapping[str, float]]) ->
         return panel
     found = likeness[panel.label]
     return replace(panel, notes=(f"correlation {found['correlation']:.3f}, amplitude of B {found['amplitude']:.3f}",))
+
+
+def limits(panel: Panel, legend_line: float) -> tuple[float, float]:
+    """Of the y axis: all curves, the bulk of noisy draws, and space above for the legend, that it hides nothing.
+
+    legend_line: part of the panel's height that a line of the legend takes.
+    """
+    drawn = [curve.y for curve in panel.curves]
+    drawn += [np.nanpercentile(curve.noisy, _BULK) for curve in panel.curves if curve.noisy is not None]
+    values = np.concatenate(drawn)
+    low, high = float(np.nanmin(values)), float(np.nanmax(values))
+    margin = 0.05 * (high - low) or 1.0
+    legend = min(legend_line * (len(panel.curves) + len(panel.notes)), 0.5)
+    return low - margin, low - margin + (high - low + 2.0 * margin) / (1.0 - legend)
 
 
 def placed(marks: Sequence[Mark], low: float, high: float, room: float) -> list[tuple[Mark, float]]:
