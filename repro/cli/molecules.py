@@ -70,7 +70,7 @@ def list_(as_json: bool) -> None:
         click.echo(f"\n{molecule}   {'system':<10}{'isotopologue':<14}{'weight':>8}{'bands':>8}{'lines':>10}")
         for entry in entries:
             name = f"{entry.system:<10}{entry.isotopologue:<14}"
-            click.echo(f"      {name}{entry.fraction:>8.4f}{entry.bands:>8}{entry.lines:>10}")
+            click.echo(f"      {name}{entry.weight:>8.4f}{entry.bands:>8}{entry.lines:>10}")
         for source in sources(molecule):
             click.echo(f"      {source}")
 

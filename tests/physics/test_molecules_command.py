@@ -44,11 +44,15 @@ def test_the_strongest_lines_are_chosen() -> None:
     assert {row["band"] for row in few} == {"2-0"} and {row["isotopologue"] for row in few} == {"12C14N"}
 
 
+@pytest.mark.slow
 def test_systems_are_listed_with_their_sources() -> None:
     content = json.loads(run("list", "--json").stdout)
     assert {entry["system"] for entry in content["TiO"]["systems"]} == {"gamma", "gamma'", "epsilon", "delta"}
     assert len({entry["isotopologue"] for entry in content["TiO"]["systems"]}) == 5
     assert any("Brooke" in source for source in content["CN"]["sources"])
+    assert sum(entry["weight"] for entry in content["TiO"]["systems"] if entry["system"] == "gamma") == pytest.approx(
+        1, 0.01
+    )
     assert all(entry["lines"] > 1000 for molecule in content.values() for entry in molecule["systems"])
 
 

@@ -26,7 +26,7 @@ class System:
     molecule: str
     system: str
     isotopologue: str
-    fraction: float  # weight of the isotopologue in the opacity
+    weight: float  # of the isotopologue in the opacity, about its fraction
     bands: int
     lines: int
 
