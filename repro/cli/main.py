@@ -23,7 +23,7 @@ COMMANDS: Final = {
     "fetch": "Download the spectra of other archives, and check what was downloaded.",
     "molecules": "Show the lines of CN and TiO, and build their cross-sections.",
     "run": "Run the pipeline (dvc repro), if wanted on a cluster.",
-    "pack": "Build, check or describe the pinned node grid of scale ci.",
+    "pack": "Build, check or describe the pinned node grids of scale ci.",
 }
 
 
