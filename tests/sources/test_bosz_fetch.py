@@ -531,6 +531,12 @@ def test_a_failed_sanity_test_can_be_accepted_and_is_recorded(place):
     assert f"repro fetch bosz --accept {name}" in place.fetch(LABELS[:1]).failed[name]
     assert place.fetch(LABELS[:1], accept=[name]).fetched == [name]
     assert "Ca II triplet must lie within" in place.entries()[name].accepted
+    store.slice_path(place.folder, name).unlink()  # as on another machine, with the manifest from git
+    assert place.fetch(LABELS[:1]).fetched == [name]
+    assert "Ca II triplet must lie within" in place.entries()[name].accepted
+    store.slice_path(place.folder, name).unlink()
+    place.fill(LABELS[:1], content=fakes.fits2017(WAVE, *fakes.spectrum(WAVE, lines=(8401.0,))))
+    assert list(place.fetch(LABELS[:1]).failed) == [name]  # what was accepted is that file, not the next one
 
 
 def test_a_broken_format_cannot_be_accepted(place):

@@ -82,8 +82,8 @@ def test_a_foreign_name_is_refused(name):
 
 
 def test_the_papers_lattices_are_nodes_of_2017_and_3750_is_none_of_2024():
-    for lattice in (paper_3d(), paper_5d()):
-        np.testing.assert_array_equal(Bosz2017(50000).on_nodes(lattice.labels), lattice.labels)
+    for labels in (paper_3d().labels, paper_5d().labels[::25]):
+        np.testing.assert_array_equal(Bosz2017(50000).on_nodes(labels), labels)
     with pytest.raises(ParameterError) as caught:
         Bosz2024(50000).on_nodes(paper_3d().labels)
     assert "bosz2024: T_eff = 3750 K is not a node" in str(caught.value)
@@ -137,7 +137,6 @@ def test_settings_without_files_are_refused(keywords, message):
         (10000, 115367, 4915),
         (20000, 247215, 10532),
         (50000, 576833, 24574),
-        (300000, 1730499, 73723),
     ],
 )
 def test_wavelengths_of_2017_are_as_many_as_in_the_archive(resolution, rows, in_range):

@@ -302,7 +302,7 @@ class _Run:
         try:
             check_spectrum(node.name, node.labels, wave, sliced.flux, sliced.continuum)
         except SanityError as error:
-            if node.name not in self._accept:
+            if not self._accepts(node, file):
                 raise SanityError(f"{error}. {_how_to_accept(node.name)}") from error
             accepted = str(error)
         size = file.stat().st_size
@@ -319,8 +319,6 @@ class _Run:
                 f"{node.name}: its sha256 is {digest}, the manifest {self._manifest.path} pins {entry.sha256} of "
                 f"{entry.date}: the archive changed the file, or it was damaged on its way. {_how_to_accept(node.name)}"
             )
-        if entry is not None and accepted is None and entry.sha256 == digest:
-            accepted = entry.accepted
         arrays = store.arrays_of(content)
         new = Entry(
             address=self._address(node),
@@ -334,6 +332,12 @@ class _Run:
         store.write_slice(store.slice_path(self._folder, node.name), arrays, new.as_json())
         self._manifest[node.name] = new
         file.unlink()
+
+    def _accepts(self, node: Node, file: Path) -> bool:
+        """Whether the user takes this file although a sanity test fails, now or when it was pinned."""
+        entry = self._manifest.entries.get(node.name)
+        before = entry is not None and entry.accepted is not None and entry.sha256 == sha256(file)
+        return before or node.name in self._accept
 
     def _put_aside(self, node: Node, file: Path, error: Refused) -> Refused:
         """Move a refused file out of the way and say where it is."""
