@@ -1,7 +1,6 @@
 """Model atmospheres: temperature from a relation fitted to published models, pressure from hydrostatic equilibrium."""
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 from math import log
@@ -17,6 +16,7 @@ from repro.physics.constants import REFERENCE_WAVE
 from repro.physics.continuum import continuum_opacity
 from repro.physics.data import read_table
 from repro.physics.equation_of_state import ChemicalEquilibrium, Gas
+from repro.physics.threads import one_thread
 
 # Where the fits hold, with room for finite differences at the edges: (low, high) of each label.
 RANGE: Final = {
@@ -250,17 +250,6 @@ def _opacity_and_slope(equilibrium: ChemicalEquilibrium, unknowns: Tensor, respo
     return here, (high - low) / (2.0 * half_step)
 
 
-@contextmanager
-def _one_thread() -> Iterator[None]:
-    """Keep the many small matrices on one thread: waking a second for each costs four times what it saves."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(threads)
-
-
 def _check(labels: Tensor) -> None:
     if labels.dim() != 2 or labels.shape[-1] != len(LABELS):
         raise ParameterError(f"labels must have the shape (B, {len(LABELS)}), got {tuple(labels.shape)}")
@@ -272,7 +261,7 @@ def _check(labels: Tensor) -> None:
             raise ParameterError(f"model {row}: {name} = {float(values[row]):g} is outside of {low:g} ... {high:g}")
 
 
-@_one_thread()
+@one_thread()
 def model_atmosphere(labels: Tensor, microturbulence: float = 2.0e5) -> Atmosphere:
     """Atmospheres for labels (B, 5) in the order of LABELS; microturbulence in cm/s (carried along for the lines).
 

@@ -4,9 +4,11 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 
 from repro.physics.constants import ATOMIC_MASS_UNIT, PLANCK, SPEED_OF_LIGHT
+from repro.physics.threads import one_thread
 
 Array = NDArray[np.float64]
 
@@ -54,7 +56,8 @@ def vibrational_levels(potential: dict[str, Any], reduced_mass: float, count: in
     safe = np.where(distance == 0, 1, distance)
     kinetic = np.where(distance == 0, np.pi**2 / 3.0, 2.0 * (-1.0) ** distance / safe**2)
     hamiltonian = _KINETIC / reduced_mass / step**2 * kinetic + np.diag(extended_morse(potential, r))
-    energy, wave = np.linalg.eigh(hamiltonian)
+    with one_thread():
+        energy, wave = (values.numpy() for values in torch.linalg.eigh(torch.from_numpy(hamiltonian)))
     inverse_square = wave.T @ ((_KINETIC / reduced_mass / r**2)[:, None] * wave[:, :count])
     gaps = energy[:, None] - energy[:count]
     np.fill_diagonal(gaps, np.inf)
