@@ -145,7 +145,7 @@ def turbospectrum(folder: Path, path: Path) -> Path:
             top,
             bottom,
             spectrum,
-            f"{_STAR_NAMES[star]}: rms {scatter:.2%}, R = 5300, atomic lines there, all lines here",
+            f"{_STAR_NAMES[star]}: rms {scatter:.2%}, R = 5300, no molecules on either side",
             "Turbospectrum",
         )
         top.set_ylabel("flux / continuum")
@@ -234,7 +234,7 @@ def _pair(top: Axes, bottom: Axes, spectrum: Spectrum, title: str, name: str) ->
     top.legend(loc="lower left", ncols=2)
     bottom.axhline(0.0, color=GREY, lw=0.6)
     bottom.plot(spectrum.wave, 100.0 * (spectrum.model - spectrum.data), color="black", lw=0.6)
-    bottom.set_ylabel("model − data [%]")
+    bottom.set_ylabel("model −\ndata [%]")
     top.set_xlim(spectrum.wave[0], spectrum.wave[-1])
 
 

@@ -218,6 +218,10 @@ class Loader:
             wave, about = spectra.wave, spectra.attributes
         noisy = None
         if self._noise is not None:
+            if not {"seed", "split"} <= about.keys():
+                raise DataError(
+                    f"{spec.path}: does not say the seed and split of its noise; show it without a noisy draw"
+                )
             draw = standard_normal(int(about["seed"]), str(about["split"]), 0, [spec.row])
             noisy = inject(torch.from_numpy(flux), torch.from_numpy(error), draw, self._noise)[0].double().numpy()
         labels = np.array([float(record[name]) for name in LABELS])

@@ -1,9 +1,11 @@
 """Nodes, rows, sources and files become views, and their derivatives are those of other routes."""
 
+import shutil
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
+import h5py
 import numpy as np
 import pytest
 import torch
@@ -68,6 +70,15 @@ def test_a_row_with_its_error_and_one_noisy_draw(set_path):
     np.testing.assert_allclose((shown.noisy - shown.flux) / shown.error, 2.0 * normal, atol=2e-4)
     assert Loader()(f"{set_path}#1")[0].noisy is None
     assert "not available" in with_slopes(shown, origin, ["log_g"]).slopes["log_g"].how
+
+
+def test_a_set_that_does_not_say_its_seed_has_no_noisy_draw(set_path, tmp_path):
+    shutil.copy(set_path, tmp_path / "set.h5")
+    with h5py.File(tmp_path / "set.h5", "r+") as file:
+        del file.attrs["seed"]
+    with pytest.raises(DataError, match=r"set.h5: does not say the seed and split of its noise"):
+        Loader(noise=1.0)(f"{tmp_path / 'set.h5'}#0")
+    assert Loader()(f"{tmp_path / 'set.h5'}#0")[0].noisy is None
 
 
 def test_a_file_in_air(tmp_path):
