@@ -9,6 +9,7 @@ from repro.files import sha256
 from repro.params import Params
 from repro.progress import progress
 from repro.sources.bosz.fetch import fetch_bosz
+from repro.sources.hdf5.reader import open_file
 from repro.stages.bosz import bosz_settings
 from repro.stages.lattices import lattices_of
 from repro.stages.paths import BOSZ, FETCHED, bosz_manifest
@@ -37,8 +38,12 @@ def _bosz(params: Params) -> dict[str, Any]:
 
 
 def _author_files(params: Params) -> dict[str, Any]:
-    files = params.hdf5
-    return {"sha256": {path: sha256(path) for path in (*files.train, *files.val, *files.test, files.nodes)}}
+    named = params.hdf5
+    paths = (*named.train, *named.val, *named.test, named.nodes)
+    for path in paths:
+        with open_file(path):  # says what is wrong with any of them before the long work
+            pass
+    return {"sha256": {path: sha256(path) for path in paths}}
 
 
 def wanted_labels(params: Params) -> NDArray[np.float64]:
