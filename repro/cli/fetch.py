@@ -27,7 +27,6 @@ def _choice(function: Callable[..., Any]) -> Callable[..., Any]:
         click.option("--microturbulence", default=2.0, show_default=True, help="[km/s]; 2017 has 2 alone."),
         click.option(
             "--nodes",
-            default=("3d",),
             multiple=True,
             metavar="3d|5d|LABELS",
             help="The paper's lattice at solar alpha and carbon (1260 nodes, the default) or the whole of it (30240), "
@@ -64,7 +63,7 @@ def command() -> None:
 @_choice
 @click.option("--connections", default=4, show_default=True, help="Files downloaded at the same time.")
 @click.option("--timeout", default=60.0, show_default=True, help="Seconds without a byte before another attempt.")
-@click.option("--accept", multiple=True, metavar="NAME", help="Take this file although its hash or sanity test fails.")
+@click.option("--accept", multiple=True, metavar="NAME", help="Take this file though its hash or a sanity test fails.")
 @click.option("--retry-missing", is_flag=True, help="Ask again for files that the archive did not have (404).")
 @click.option("--dry-run", is_flag=True, help="Print the addresses and the size of what would be downloaded.")
 def bosz(
@@ -84,7 +83,7 @@ def bosz(
     from repro.progress import progress
     from repro.sources.bosz.fetch import fetch_bosz
 
-    settings, labels, folder, manifest = _chosen(**choice, connections=connections, timeout=timeout)
+    settings, labels, folder, manifest = _chosen(**choice, accept=accept, connections=connections, timeout=timeout)
     if dry_run:
         _print_plan(settings, labels, folder, manifest, as_json)
         return
@@ -147,9 +146,10 @@ def _chosen(
     t_eff: str | None,
     folder: Path | None,
     manifest: Path | None,
+    accept: tuple[str, ...] = (),
     **values: Any,
 ) -> "tuple[Settings, NDArray[np.float64], Path, Path]":
-    """Settings, labels (n, 5), folder and manifest that the options stand for."""
+    """Settings, labels (n, 5), folder and manifest that the options stand for; what is accepted is asked for too."""
     import numpy as np
 
     from repro.sources.bosz.settings import Settings
@@ -157,7 +157,9 @@ def _chosen(
     number: Any = int(resolution) if resolution.isdigit() else resolution
     settings = Settings(release=2017 if release == "2017" else 2024, resolution=number, **values)
     temperatures = None if t_eff is None else _numbers("--t-eff", t_eff)
-    labels = np.concatenate([_labels(word, temperatures) for word in nodes])
+    accepted = [np.array([settings.open().labels(name)]) for name in accept]
+    words = nodes or (() if accepted else ("3d",))
+    labels = np.concatenate([*accepted, *(_labels(word, temperatures) for word in words)])
     return settings, labels, *_places(release, folder, manifest)
 
 

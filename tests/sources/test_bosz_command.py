@@ -72,6 +72,20 @@ def test_a_failed_file_fails_the_command(archive):
     assert "  1 failed\n" in result.stdout and "cannot be read as a FITS table" in result.stdout
 
 
+def test_what_is_accepted_is_asked_for_and_nothing_else(archive, tmp_path):
+    path, other = archive.files
+    archive.files[path] = fakes.fits2017(WAVE, *fakes.spectrum(WAVE, lines=(8400.0,)))
+    result = run("bosz", *choice(archive), code=2)
+    name = path.rpartition("/")[2]
+    assert f"repro fetch bosz --accept {name} (with --release and --resolution" in result.stdout.replace("`", "")
+    archive.requests.clear()
+    options = ["--resolution", "2000", "--base-url", archive.address]
+    assert "bosz2017: 1 nodes asked for" in run("bosz", "--accept", name, *options).stdout
+    assert [asked for asked, _ in archive.requests] == [path]
+    assert "is not the name of a file of BOSZ 2017" in run("bosz", "--accept", "x", *options, code=2).stderr
+    assert "not the name of a file of the nodes" in run("bosz", "--accept", name, code=2).stderr  # R = 50000
+
+
 def test_the_papers_lattices(archive):
     plan = json.loads(run("bosz", "--dry-run", "--json").stdout)
     assert len(plan["files"]) == 1260 and plan["bytes"] == pytest.approx(11.6e9, rel=0.01)

@@ -391,7 +391,10 @@ class _Run:
 
 
 def _how_to_accept(name: str) -> str:
-    return f"To take it nevertheless: `repro fetch bosz --accept {name}`, with the other options as before"
+    return (
+        f"To take it nevertheless: `repro fetch bosz --accept {name}` (with --release and --resolution if others than "
+        "2017 and 50000)"
+    )
 
 
 def _take_some(items: Iterable[Node], count: int) -> Iterator[Node]:
