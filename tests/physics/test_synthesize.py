@@ -89,7 +89,7 @@ def test_single_precision_derivatives(synthesizer: Synthesizer) -> None:
     ("centre", "window", "measured", "tolerance"),
     [
         (8544.438, 16.0, 3.67, 0.1),
-        (8664.520, 10.0, 2.60, 0.1),
+        (8664.520, 10.0, 2.60, 0.12),  # 0.09 A of it are other lines
         (8185.505, 1.5, 0.225, 0.1),
         (8197.07, 2.0, 0.305, 0.1),
         (8809.176, 1.5, 0.50, 0.1),
