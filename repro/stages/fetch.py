@@ -9,6 +9,7 @@ from repro.files import sha256
 from repro.params import Params
 from repro.progress import progress
 from repro.sources.bosz.fetch import fetch_bosz
+from repro.sources.bosz.source import BoszSource
 from repro.sources.hdf5.reader import open_file
 from repro.stages.bosz import bosz_settings
 from repro.stages.lattices import lattices_of
@@ -27,14 +28,15 @@ def _nothing(_params: Params) -> dict[str, Any]:
 
 
 def _bosz(params: Params) -> dict[str, Any]:
-    settings = bosz_settings(params)
-    manifest = bosz_manifest(settings.release)
+    settings, labels = bosz_settings(params), wanted_labels(params)
+    folder, manifest = BOSZ / str(settings.release), bosz_manifest(settings.release)
     with progress(f"bosz {settings.release}: files") as report:
-        summary = fetch_bosz(settings, wanted_labels(params), BOSZ / str(settings.release), manifest, progress=report)
+        summary = fetch_bosz(settings, labels, folder, manifest, progress=report)
     for line in summary.lines():
         print(line)
     summary.require_success()
-    return {"release": summary.release, "missing": sorted(summary.missing), "manifest": sha256(manifest)}
+    content = BoszSource(settings, labels, folder, manifest).fingerprint()
+    return {"release": summary.release, "missing": sorted(summary.missing), "fingerprint": content}
 
 
 def _author_files(params: Params) -> dict[str, Any]:
