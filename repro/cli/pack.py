@@ -12,7 +12,7 @@ _grid = click.option(
     type=click.Choice(["3d", "5d", "all"]),
     default="all",
     show_default=True,
-    help="3d: all 1260 published nodes at solar alpha and carbon; 5d: 5040 of the published 30240.",
+    help="3d: all 1260 published nodes at solar alpha and carbon; 5d: 10080 of the published 30240.",
 )
 _folder = click.option(
     "--folder",

@@ -186,13 +186,12 @@ def paper_5d() -> Lattice:
 
 
 def pack_5d() -> Lattice:
-    """The part of the paper's full lattice that the pinned pack holds: 5 x 9 x 7 x 4 x 4 = 5040 nodes.
+    """The part of the paper's full lattice that the pinned pack holds: 10 x 9 x 7 x 4 x 4 = 10080 nodes.
 
-    Both ends of every axis stay, and log_g and a_M are whole. T_eff and [M/H] are thinned to about every second node;
-    of C_M the two that bracket the solar value and the two ends remain.
+    Both ends of every axis stay, and T_eff, log_g and a_M are whole. [M/H] is thinned to about every second node; of
+    C_M the solar value, its neighbour below and the two ends remain.
     """
     thinned = {
-        "T_eff": (3750.0, 4250.0, 4750.0, 5250.0, 6000.0),
         "M_H": (-2.5, -2.0, -1.5, -1.0, -0.5, 0.0, 0.75),
         "C_M": (-0.75, -0.25, 0.0, 0.5),
     }

@@ -92,7 +92,7 @@ def test_a_part_of_a_grid_keeps_its_spectra_and_its_holes(holed, grid):
 
 def test_the_packed_lattice_is_part_of_the_papers_and_spans_it():
     packed, paper = pack_5d(), paper_5d()
-    assert packed.size == 5040
+    assert packed.size == 10080
     paper.index(packed.labels)
     for name, nodes in packed.axes.items():
         assert (nodes[0], nodes[-1]) == (paper.axes[name][0], paper.axes[name][-1])
