@@ -114,6 +114,9 @@ def anchors() -> tuple[np.ndarray, np.ndarray]:
 
 def main() -> None:
     """Fits, prints residuals of leaving each model out, and writes the table if asked to."""
+    if len(sys.argv) < 2:
+        print("skipped: name a folder of ATLAS9 models")
+        return
     models = [read_model(path) for path in sorted(Path(sys.argv[1]).iterdir())]
     giants = [model for model in models if model.log_g <= 3.0]
     dwarfs = [model for model in models if model.log_g >= 4.5]

@@ -252,12 +252,12 @@ def _identify(strip: Axes, rows: tuple[Axes, ...], low: float, high: float) -> N
 def main() -> None:
     """Draws the figures asked for."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
-    parser.add_argument("--out", type=Path, required=True, help="folder of the figures, outside the repository")
+    parser.add_argument("--out", type=Path, help="folder of the figures, outside the repository")
     parser.add_argument("--only", nargs="+", choices=list(FIGURES), default=list(FIGURES))
     options = parser.parse_args()
     folder = os.environ.get("REPRO_VALIDATION_DIR")
-    if not folder:
-        print("skipped: REPRO_VALIDATION_DIR is not set; it names the folder of the published validation spectra")
+    if not folder or not options.out:
+        print("skipped: needs --out, and REPRO_VALIDATION_DIR, the folder of the published validation spectra")
         return
     options.out.mkdir(parents=True, exist_ok=True)
     for name in options.only:
