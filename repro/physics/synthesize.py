@@ -48,7 +48,7 @@ class Spectrum:
 class Synthesizer:
     """Spectra of LTE model atmospheres at the labels asked for. Tables are loaded once, on one device.
 
-    Lines: 9836 atomic lines, the Paschen series, CN and TiO. `precision` is that of opacities and transfer;
+    Lines: 9845 atomic lines, the Paschen series, CN and TiO. `precision` is that of opacities and transfer;
     atmospheres and continua are always computed in float64. A spectrum does not depend on which others are computed
     with it.
     """
