@@ -13,21 +13,14 @@ from repro.sources.bosz.fetch import nodes_of
 from repro.sources.bosz.settings import Settings
 from repro.spectra.lattice import Lattice
 from repro.spectra.nodes import NodeGrid
-from tests.project.copies import copy_smallest, run, set_parameters
+from tests.pipeline.few_nodes import AXES, small_project
+from tests.project.copies import run, set_parameters
 from tests.sources import bosz_fakes as fakes
 from tests.sources.server import serve
 
-ROOT = Path(__file__).resolve().parents[2]
 pytestmark = pytest.mark.slow
 
 RESOLUTION = 2000
-AXES = {
-    "T_eff": (4750.0, 5000.0, 5250.0),
-    "log_g": (2.0, 2.5),
-    "M_H": (-0.5, 0.0, 0.75),
-    "a_M": (0.0, 0.25),
-    "C_M": (0.0,),
-}
 HOLE = (5000.0, 2.5, 0.75, 0.0, 0.0)
 
 
@@ -36,23 +29,13 @@ def no_proxy(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("no_proxy", "127.0.0.1")
 
 
-def small(tmp_path: Path, **changes: object) -> Path:
-    """A copy with few nodes on all axes, none of them from a pack."""
-    project = copy_smallest(ROOT, tmp_path / "project")
-    axes = {name: list(values) for name, values in AXES.items()}
-    nodes = {f"nodes__{name}": axes[name] for name in ("T_eff", "log_g", "M_H")}
-    size = {f"ci__{name}": axes[name] for name in ("T_eff", "M_H", "a_M", "C_M")}
-    set_parameters(project, ci__grid="build", **nodes, **size, **changes)
-    return project
-
-
 def values(project: Path) -> dict[str, float]:
     evidence = json.loads((project / "results/trackC/evidence.json").read_text())["values"]
     return {address: entry["value"] for address, entry in evidence.items()}
 
 
 def test_the_author_s_files_give_the_results_of_the_sets_they_hold(tmp_path: Path) -> None:
-    project = small(tmp_path)
+    project = small_project(tmp_path)
     run("dvc repro trackC", project)
     own = values(project)
     commands = [f"repro export --split {split} -o data/hdf5/{split}/dataset.h5" for split in ("train", "val", "test")]
@@ -76,7 +59,7 @@ def test_the_author_s_files_give_the_results_of_the_sets_they_hold(tmp_path: Pat
 def test_downloaded_spectra_run_through_the_pipeline(tmp_path: Path) -> None:
     lattice = Lattice(AXES)
     with serve() as archive:
-        project = small(
+        project = small_project(
             tmp_path, source="bosz", bosz__base_url=archive.address, bosz__resolution=RESOLUTION, bosz__connections=2
         )
         settings = Settings(release=2017, resolution=RESOLUTION, base_url=archive.address)
