@@ -232,9 +232,10 @@ def check_disk(root: Path) -> Check:
 
 
 def disk_needed(params: Params) -> float:
-    """Bytes that a run writes: node grid and spectrum sets in float32 twice (data, temporary file), 0.5 GB around."""
+    """Bytes that a run writes: node grids and spectrum sets in float32 twice (data, temporary file), 0.5 GB around."""
     size, nodes = params.size, params.nodes
-    n_nodes = len(nodes.T_eff) * len(nodes.log_g) * len(nodes.M_H) * len(size.a_M) * len(size.C_M)
+    n_nodes = len(nodes.T_eff) * len(nodes.log_g) * len(nodes.M_H)
+    n_nodes += len(size.T_eff) * len(nodes.log_g) * len(size.M_H) * len(size.a_M) * len(size.C_M)
     n_spectra = size.train + size.val + size.test
     return 2.0 * 4 * N_PIXELS * (n_nodes + 2 * n_spectra) + 0.5 * GIGABYTE  # a spectrum is flux and error
 
