@@ -145,7 +145,7 @@ def test_lock_that_a_kill_cut_short(tmp_path: Path, text: str, level: str) -> No
 def test_disk(project_root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     params = read_params(project_root / "params.yaml")
     need = doctor.disk_needed(params)
-    # scale ci: 1260 and 10 080 nodes of one array, 9500 spectra of two, 4096 float32 each, written twice, and 0.5 GB around
+    # scale ci: 1260 + 10 080 nodes of one array, 9500 spectra of two, 4096 float32 each, written twice, 0.5 GB around
     assert need == pytest.approx(2 * 16384 * (1260 + 10_080 + 2 * 9500) + 0.5e9)
     for free, level in ((need - 1, "fail"), (need + 1, "ok")):
         monkeypatch.setattr(doctor.shutil, "disk_usage", lambda _, free=free: SimpleNamespace(free=free))
