@@ -660,13 +660,21 @@ fetch_bosz(settings, np.array(labels), folder, manifest, progress=lambda done, t
 """
 
 
+def heed_interrupts():
+    """A shell starts what it runs in the background deaf to SIGINT, and its children inherit that."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
 @pytest.mark.parametrize("signal_sent", [signal.SIGKILL, pytest.param(signal.SIGINT, marks=pytest.mark.slow)])
 def test_a_killed_run_goes_on_where_it_was(place, signal_sent):
     place.fill(many(12))
     place.archive.pace = 0.0005  # a quarter of a second for each file
     arguments = json.dumps([many(12).tolist(), place.archive.address, str(place.folder), str(place.manifest)])
     process = subprocess.Popen(
-        [sys.executable, "-c", SCRIPT, arguments], stdout=subprocess.PIPE, stderr=subprocess.PIPE
+        [sys.executable, "-c", SCRIPT, arguments],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        preexec_fn=heed_interrupts,
     )
     for line in process.stdout:
         if line.strip() == b"4":
