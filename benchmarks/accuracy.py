@@ -144,8 +144,8 @@ def _pairs(labels: np.ndarray, column: int, step: float) -> np.ndarray:
     return np.argwhere(np.abs(change).max(axis=-1) < 1e-4)
 
 
-def turbospectrum(folder: Path, star: str) -> float:
-    """rms difference of flux over continuum from Turbospectrum on MARCS at R = 5300, 7110-8850 A, without molecules."""
+def turbospectrum_spectra(folder: Path, star: str) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Wavelengths, and flux over continuum at R = 5300 by Turbospectrum on MARCS and by us, without molecules."""
     with h5py.File(folder / "turbospectrum_3.h5") as file:
         group = file[star]
         labels = torch.tensor([[float(group.attrs[label]) for label in LABELS]], dtype=torch.float64)
@@ -154,7 +154,13 @@ def turbospectrum(folder: Path, star: str) -> float:
     spectrum = Synthesizer(microturbulence=microturbulence, molecules=False)(labels)
     out = np.arange(7110.0, 8850.0, 0.25)
     model = smoothed(spectrum.wave.numpy(), (spectrum.flux / spectrum.continuum).numpy(), 5300.0, out)
-    return float((model - smoothed(wave, data[None], 5300.0, out)).std())
+    return out, smoothed(wave, data[None], 5300.0, out)[0], model[0]
+
+
+def turbospectrum(folder: Path, star: str) -> float:
+    """rms difference of `turbospectrum_spectra`, 7110-8850 A."""
+    _, data, model = turbospectrum_spectra(folder, star)
+    return float((model - data).std())
 
 
 def pfs_example(folder: Path, index: int) -> tuple[float, np.ndarray]:

@@ -12,9 +12,8 @@ import h5py
 import numpy as np
 import torch
 
-from benchmarks.accuracy import pfs_example, smoothed
+from benchmarks.accuracy import pfs_example, smoothed, turbospectrum_spectra
 from repro.instrument.observe import Instrument
-from repro.labels import LABELS
 from repro.physics.constants import BOLTZMANN_EV, ELECTRON_VOLT, PLANCK, SPEED_OF_LIGHT
 from repro.physics.molecules import cn
 from repro.physics.synthesize import Synthesizer
@@ -59,17 +58,9 @@ def pfs_fit(folder: Path, index: int) -> tuple[Spectrum, np.ndarray]:
     return Spectrum(str(index), wave, data / np.median(data), model / np.median(model)), labels
 
 
-def turbospectrum_spectra(folder: Path, star: str) -> Spectrum:
+def turbospectrum_pair(folder: Path, star: str) -> Spectrum:
     """Flux over continuum at R = 5300, by Turbospectrum and by the synthesizer with its labels, without molecules."""
-    with h5py.File(folder / "turbospectrum_3.h5") as file:
-        group = file[star]
-        labels = torch.tensor([[float(group.attrs[label]) for label in LABELS]], dtype=torch.float64)
-        microturbulence = float(group.attrs["vmic_km_s"])
-        wave, data = np.asarray(file["wave_vac"]), np.asarray(group["norm_flux"], dtype=np.float64)
-    spectrum = Synthesizer(microturbulence=microturbulence, molecules=False)(labels)
-    out = np.arange(7110.0, 8850.0, 0.25)
-    model = smoothed(spectrum.wave.numpy(), (spectrum.flux / spectrum.continuum).numpy(), 5300.0, out)
-    return Spectrum(star, out, smoothed(wave, data[None], 5300.0, out)[0], model[0])
+    return Spectrum(star, *turbospectrum_spectra(folder, star))
 
 
 @dataclass(frozen=True)

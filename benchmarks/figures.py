@@ -24,7 +24,7 @@ from benchmarks.comparisons import (
     calcium_widths,
     cn_lines,
     pfs_fit,
-    turbospectrum_spectra,
+    turbospectrum_pair,
 )
 from repro.labels import LABELS
 from repro.plots.spectra_sheet import placed
@@ -139,7 +139,7 @@ def turbospectrum(folder: Path, path: Path) -> Path:
     figure = Figure(figsize=(13.0, 10.0), layout="constrained")
     rows = figure.subplots(6, 1, sharex=True, height_ratios=(2.2, 1.0) * 3)
     for star, top, bottom in zip(TURBOSPECTRUM_STARS, rows[::2], rows[1::2], strict=True):
-        spectrum = turbospectrum_spectra(folder, star)
+        spectrum = turbospectrum_pair(folder, star)
         scatter = float((spectrum.model - spectrum.data).std())
         _pair(
             top,

@@ -7,7 +7,6 @@ writes to the work folder.
 
 import hashlib
 import os
-import shutil
 import signal
 import threading
 import zipfile
@@ -35,24 +34,6 @@ from repro.spectra.nodes import NodeGrid
 BLOCK: Final = {"cpu": 8, "cuda": 256}
 
 _Block = tuple[NDArray[np.float32], NDArray[np.float64]]  # flux (b, 4096), zero_point (b,)
-
-
-def build_node_file(
-    source: Source,
-    instrument: Observe,
-    lattice: Lattice,
-    path: str | Path,
-    work_dir: str | Path,
-    *,
-    block: int | None = None,
-    executor: Executor | None = None,
-    progress: Report = silent,
-) -> NodeGrid:
-    """Build a grid, write it to `path` and delete the finished blocks. Arguments and errors as `build_nodes`."""
-    grid = build_nodes(source, instrument, lattice, work_dir, block=block, executor=executor, progress=progress)
-    grid.write(path)
-    shutil.rmtree(work_dir)
-    return grid
 
 
 def build_nodes(

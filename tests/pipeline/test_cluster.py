@@ -24,6 +24,7 @@ def test_a_cluster_gives_what_this_machine_gives(tmp_path: Path) -> None:
     project = small_project(tmp_path)
     run("dvc repro spectra", project)
     here = {name: md5(project / name) for name in OUTPUTS}
+    assert not (project / "data/work/nodes").exists(), "finished blocks are deleted once the grids are written"
     shutil.rmtree(project / ".dvc/cache")
     (project / "dvc.lock").unlink()
     for name in OUTPUTS:

@@ -83,7 +83,7 @@ def made_up(monkeypatch):
     spectrum = Spectrum("576", wave, data[0], data[1])
     monkeypatch.setattr(figures, "bosz_spectra", lambda _: Comparison(labels, wave, data, data + 0.01 * data[::-1]))
     monkeypatch.setattr(figures, "pfs_fit", lambda *_: (spectrum, labels[0]))
-    monkeypatch.setattr(figures, "turbospectrum_spectra", lambda *_: spectrum)
+    monkeypatch.setattr(figures, "turbospectrum_pair", lambda *_: spectrum)
     widths = 1.0 + rng.random((40, 3))
     stars = np.column_stack([rng.uniform(1, 5, (40, 4)), np.zeros(40)])
     monkeypatch.setattr(

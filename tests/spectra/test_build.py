@@ -12,8 +12,7 @@ import pytest
 from repro.errors import DataError, EnvironmentProblem
 from repro.files import sha256
 from repro.spectra import build
-from repro.spectra.build import build_node_file, build_nodes, local_pool
-from repro.spectra.nodes import NodeGrid
+from repro.spectra.build import build_nodes, local_pool
 from tests.spectra.smooth import SmoothSource, observe_smooth
 
 ROOT = Path(__file__).parents[2]
@@ -73,12 +72,6 @@ def test_blocks_of_other_code_or_microturbulence_are_not_taken_up(source, instru
         assert other.calls == 13
 
 
-def test_finished_blocks_are_deleted_once_the_file_is_written(source, instrument, lattice, tmp_path, grid):
-    build_node_file(source, instrument, lattice, tmp_path / "nodes.h5", tmp_path / "work")
-    assert [entry.name for entry in tmp_path.iterdir()] == ["nodes.h5"]
-    np.testing.assert_array_equal(NodeGrid.read(tmp_path / "nodes.h5").flux, grid.flux)
-
-
 def test_progress_counts_every_node_once(source, instrument, lattice, tmp_path):
     reports = []
     build_nodes(source, instrument, lattice, tmp_path, block=30, progress=lambda *counts: reports.append(counts))
@@ -119,13 +112,13 @@ KILLED = """
 import sys, time
 sys.path.insert(0, {root!r})
 from tests.spectra.smooth import SmoothSource, observe_smooth, small_lattice
-from repro.spectra.build import build_node_file
+from repro.spectra.build import build_nodes
 
 def slow(labels):
     time.sleep(0.2)
     return observe_smooth(labels)
 
-build_node_file(SmoothSource(), slow, small_lattice(), {folder!r} + "/nodes.h5", {folder!r} + "/work")
+build_nodes(SmoothSource(), slow, small_lattice(), {folder!r} + "/work").write({folder!r} + "/nodes.h5")
 """
 
 
@@ -136,11 +129,11 @@ def test_a_killed_build_leaves_no_file_and_completes_with_the_same_bytes(source,
     process.send_signal(signal.SIGKILL)
     assert process.wait() == -signal.SIGKILL
     assert not (tmp_path / "nodes.h5").exists()
-    build_node_file(source, instrument, lattice, tmp_path / "nodes.h5", tmp_path / "work")
+    build_nodes(source, instrument, lattice, tmp_path / "work").write(tmp_path / "nodes.h5")
     assert source.calls <= 10  # of 13 blocks three or more were there
     grid.write(tmp_path / "whole.h5")
     assert sha256(tmp_path / "nodes.h5") == sha256(tmp_path / "whole.h5")
-    assert sorted(entry.name for entry in tmp_path.iterdir()) == ["nodes.h5", "whole.h5"]
+    assert sorted(entry.name for entry in tmp_path.iterdir()) == ["nodes.h5", "whole.h5", "work"]
 
 
 class Slow(SmoothSource):
@@ -194,15 +187,15 @@ from pathlib import Path
 sys.path.insert(0, {root!r})
 from tests.spectra.smooth import observe_smooth, small_lattice
 from tests.spectra.test_build import Slow
-from repro.spectra.build import build_node_file, local_pool
+from repro.spectra.build import build_nodes, local_pool
 
 if __name__ == "__main__":
     folder = Path({folder!r})
     with local_pool(2) as executor:
-        build_node_file(
-            Slow(folder / "log"), observe_smooth, small_lattice(), folder / "nodes.h5", folder / "work",
-            block=1, executor=executor,
+        grid = build_nodes(
+            Slow(folder / "log"), observe_smooth, small_lattice(), folder / "work", block=1, executor=executor
         )
+        grid.write(folder / "nodes.h5")
 """
 
 
@@ -222,7 +215,7 @@ def test_a_killed_pool_takes_its_processes_along_and_the_rerun_completes(source,
     while any(Path(f"/proc/{worker}").exists() for worker in workers):
         assert time.monotonic() < deadline, "a worker outlived the process that started it"
         time.sleep(0.05)
-    build_node_file(source, instrument, lattice, tmp_path / "nodes.h5", tmp_path / "work", block=1)
+    build_nodes(source, instrument, lattice, tmp_path / "work", block=1).write(tmp_path / "nodes.h5")
     assert source.calls <= 95
     grid.write(tmp_path / "whole.h5")
     assert sha256(tmp_path / "nodes.h5") == sha256(tmp_path / "whole.h5")
