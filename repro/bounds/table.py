@@ -1,4 +1,4 @@
-"""What the Fisher computations leave behind per node, and its HDF5 files.
+"""What the Fisher computations leave behind per node, and the HDF5 files of all such tables.
 
 Needs numpy alone (and h5py when a file is read or written): stored evidence is recomputed without torch or pandas.
 """
@@ -7,7 +7,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, TypeVar, get_origin, get_type_hints
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,7 +17,9 @@ from repro.labels import LABELS
 
 SNR_PERCENTILES: Final = (5.0, 50.0, 95.0)
 
-_FORMAT: Final = "repro {} 1"
+_FORMAT: Final = "repro {} 2"
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -54,7 +56,7 @@ class CeilingTable:
 
     def write(self, path: str | Path) -> None:
         """Write atomically; the same table gives the same bytes. Raises DataError on a full disk."""
-        _write(self, path)
+        write_table(self, path)
 
     @classmethod
     def read(cls, path: str | Path) -> "CeilingTable":
@@ -63,9 +65,9 @@ class CeilingTable:
         Raises:
             DataError: the file is absent, cut short, of another format, or its arrays do not fit together.
         """
-        table = cls(**_read(cls, path))
+        table = read_table(cls, path)
         m, n, k = len(table.magnitudes), len(table.labels), len(table.free)
-        shapes = dict.fromkeys(_arrays(cls), (m, n)) | {
+        shapes = dict.fromkeys(arrays_of(cls), (m, n)) | {
             "magnitudes": (m,),
             "labels": (n, len(LABELS)),
             "interior": (n,),
@@ -73,7 +75,7 @@ class CeilingTable:
             "snr_percentiles": (m, len(SNR_PERCENTILES)),
             "error_median": (m,),
         }
-        _check_shapes(table, shapes, path)
+        check_shapes(table, shapes, path)
         return table
 
 
@@ -93,54 +95,72 @@ class DerivativeComparison:
 
     def write(self, path: str | Path) -> None:
         """Write atomically; the same comparison gives the same bytes. Raises DataError on a full disk."""
-        _write(self, path)
+        write_table(self, path)
 
     @classmethod
     def read(cls, path: str | Path) -> "DerivativeComparison":
         """Read a comparison and check that it is whole. Raises DataError as `CeilingTable.read`."""
-        result = cls(**_read(cls, path))
+        result = read_table(cls, path)
         n = len(result.nodes)
-        shapes: dict[str, tuple[int, ...]] = dict.fromkeys(_arrays(cls), (n,))
-        _check_shapes(result, shapes | {"labels": (n, len(LABELS)), "difference": (n, len(result.free))}, path)
+        shapes: dict[str, tuple[int, ...]] = dict.fromkeys(arrays_of(cls), (n,))
+        check_shapes(result, shapes | {"labels": (n, len(LABELS)), "difference": (n, len(result.free))}, path)
         return result
 
 
-_Result = CeilingTable | DerivativeComparison
+def arrays_of(kind: type) -> list[str]:
+    """Names of the fields of a table that hold arrays, in order."""
+    return [name for name, hint in get_type_hints(kind).items() if get_origin(hint) is np.ndarray]
 
 
-def _arrays(kind: type[_Result]) -> list[str]:
-    return [entry.name for entry in fields(kind) if entry.name not in ("target", "free", "conditions")]
+def write_table(table: Any, path: str | Path) -> None:
+    """Write a dataclass of arrays, texts, numbers and conditions atomically; the same table gives the same bytes.
 
-
-def _write(result: _Result, path: str | Path) -> None:
+    Raises:
+        DataError: the disk is full.
+    """
     from repro.spectra import hdf5
 
+    arrays = arrays_of(type(table))
     with hdf5.create(path) as file:
-        file.attrs["format"] = _FORMAT.format(type(result).__name__)
-        file.attrs["target"] = result.target
-        file.attrs["free"] = json.dumps(result.free)
-        file.attrs["conditions"] = json.dumps(dict(result.conditions), sort_keys=True)
-        for name in _arrays(type(result)):
-            hdf5.write_array(file, name, getattr(result, name))
+        file.attrs["format"] = _FORMAT.format(type(table).__name__)
+        for entry in fields(table):
+            value = getattr(table, entry.name)
+            if entry.name in arrays:
+                hdf5.write_array(file, entry.name, value)
+            else:
+                file.attrs[entry.name] = json.dumps(_plain(value), sort_keys=True)
 
 
-def _read(kind: type[_Result], path: str | Path) -> dict[str, Any]:
+def read_table(kind: type[T], path: str | Path) -> T:
+    """Read what `write_table` wrote of a dataclass `kind`; its shapes are the caller's to check.
+
+    Raises:
+        DataError: the file is absent, cut short or of another format.
+    """
     from repro.spectra import hdf5
 
     expected = _FORMAT.format(kind.__name__)
+    arrays = arrays_of(kind)
     with hdf5.open_file(path, f"a {kind.__name__}") as file:
         if file.attrs.get("format") != expected:
             raise DataError(f"{path}: attribute format is not '{expected}'; make the file again")
-        return {
-            "target": str(hdf5.require_attribute(file, "target")),
-            "free": tuple(json.loads(hdf5.require_attribute(file, "free"))),
-            "conditions": json.loads(hdf5.require_attribute(file, "conditions")),
-            **{name: hdf5.read_array(file, name) for name in _arrays(kind)},
-        }
+        values: dict[str, Any] = {}
+        for name, hint in get_type_hints(kind).items():
+            if name in arrays:
+                values[name] = hdf5.read_array(file, name)
+            else:
+                value = json.loads(hdf5.require_attribute(file, name))
+                values[name] = tuple(value) if get_origin(hint) is tuple else value
+        return kind(**values)
 
 
-def _check_shapes(result: _Result, shapes: Mapping[str, tuple[int, ...]], path: str | Path) -> None:
+def check_shapes(table: Any, shapes: Mapping[str, tuple[int, ...]], path: str | Path) -> None:
+    """Raise DataError, naming file and dataset, unless the arrays of a table have the shapes named."""
     for name, expected in shapes.items():
-        shape = getattr(result, name).shape
+        shape = getattr(table, name).shape
         if shape != expected:
             raise DataError(f"{path}: dataset '{name}' has shape {shape}, expected {expected}")
+
+
+def _plain(value: Any) -> Any:
+    return dict(value) if isinstance(value, Mapping) else value

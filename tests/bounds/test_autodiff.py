@@ -122,7 +122,7 @@ def test_a_comparison_survives_its_file(spectrum_function, noise, tmp_path):
         np.testing.assert_array_equal(getattr(read, entry.name), getattr(result, entry.name))
     read.write(tmp_path / "b.h5")
     assert sha256(tmp_path / "a.h5") == sha256(tmp_path / "b.h5")
-    with pytest.raises(DataError, match="attribute format is not 'repro CeilingTable 1'"):
+    with pytest.raises(DataError, match="attribute format is not 'repro CeilingTable 2'"):
         CeilingTable.read(tmp_path / "a.h5")
     values = summarise_derivatives(read, "2D")
     assert values["2D/autodiff/n_nodes"] == 2 and values["2D/autodiff/interior/n_nodes"] == 0

@@ -169,7 +169,7 @@ def test_broken_files_are_named(table, tmp_path):
         CeilingTable.read(path)
     with h5py.File(path, "w") as file:
         file["flux"] = [1.0]
-    with pytest.raises(DataError, match="attribute format is not 'repro CeilingTable 1'"):
+    with pytest.raises(DataError, match="attribute format is not 'repro CeilingTable 2'"):
         CeilingTable.read(path)
 
 
