@@ -126,6 +126,39 @@ class NoiseModel:
         blocks = (slice(first, first + _ROWS) for first in range(0, max(len(flux), 1), _ROWS))
         return torch.cat([self._errors(flux[rows], *(_rows(column, rows) for column in columns)) for rows in blocks])
 
+    def sky_floor(self, flux: Tensor, error: Tensor, zenith_angle: Values, field_angle: Values) -> Tensor:
+        """The part of the errors that is the floor f of the sky subtraction: a fixed share of the sky, not chance.
+
+        Spectra are taken as they are stored, on any scale and without magnitude or zero point: with the background b
+        [electrons^2] of these angles, error^2 = (s flux + b) / s^2 gives the sensitivity s of each pixel.
+
+        Args:
+            flux: (B, 4096) noise-free flux.
+            error: (B, 4096) its errors as this model gives them, in the units of `flux`.
+            zenith_angle, field_angle: one number for all spectra or one per spectrum, (B,) [deg].
+
+        Returns:
+            (B, 4096) float64 in the units of `flux`, between 0 and `error`.
+
+        Raises:
+            ParameterError: angles outside the tables.
+        """
+        columns = [
+            self._column(name, values, len(flux))
+            for name, values in (("zenith_angle", zenith_angle), ("field_angle", field_angle))
+        ]
+        blocks = (slice(first, first + _ROWS) for first in range(0, max(len(flux), 1), _ROWS))
+        return torch.cat([self._floors(flux[at], error[at], *(_rows(c, at) for c in columns)) for at in blocks])
+
+    def _floors(self, flux: Tensor, error: Tensor, zenith: Tensor, field: Tensor) -> Tensor:
+        airmass = _sky_airmass(zenith)
+        sky = self._sky(airmass, field)
+        background = self._variance(torch.zeros_like(sky), sky, self._mean_sky(airmass, field))
+        light = flux.to(torch.float64).clamp(min=0.0)
+        variance = error.to(torch.float64) ** 2
+        sensitivity = (light + torch.sqrt(light**2 + 4.0 * variance * background)) / (2.0 * variance)
+        return SKY_FLOOR * _neighbour_maximum(sky) / sensitivity
+
     def _errors(
         self, flux: Tensor, mag: Tensor, zenith: Tensor, field: Tensor, seeing: Tensor, zero_point: Tensor
     ) -> Tensor:

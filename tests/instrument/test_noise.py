@@ -213,3 +213,18 @@ def test_other_bad_input_is_refused() -> None:
         model(flat_ab()[:, :100], torch.zeros(1), FISHER)
     with pytest.raises(DataError, match=r"mag has shape \(3,\) for 2 spectra"):
         model(flat_ab(2), torch.zeros(2), dataclasses.replace(FISHER, mag=torch.ones(3)))
+
+
+@pytest.mark.parametrize("mode", ["paper", "physical"])
+def test_the_sky_floor_follows_from_stored_spectra_alone(mode, monkeypatch):
+    """Second route: without a floor the errors are smaller by it, in quadrature; scale and magnitude drop out."""
+    model = NoiseModel(mode)
+    flux, zero_point, conditions = stars(3)
+    with_floor = model(flux, zero_point, conditions)
+    monkeypatch.setattr("repro.instrument.noise.SKY_FLOOR", 0.0)
+    without = model(flux, zero_point, conditions)
+    monkeypatch.undo()
+    found = model.sky_floor(7.0 * flux, 7.0 * with_floor, conditions.zenith_angle, conditions.field_angle)
+    np.testing.assert_allclose(found, 7.0 * torch.sqrt(with_floor**2 - without**2), rtol=1e-5)
+    with pytest.raises(ParameterError, match="zenith_angle of spectrum 0 is 50"):
+        model.sky_floor(flux, with_floor, 50.0, 0.3)
