@@ -61,6 +61,9 @@ class TensorSpline:
     Attributes:
         error: largest relative difference between a node's flux and what the directions keep of it; 0 up to rounding
             where the grid has no more nodes than `rank`.
+        basis: the directions, (rank, 4096), orthonormal, leading ones first.
+        coefficients: of the B-splines of each direction and, last, of the HSC-i flux, (N, rank + 1).
+        splines: the B-splines of each of the five axes.
 
     Raises:
         DataError: nodes are missing, or `error` exceeds `MAX_RANK_ERROR`.
@@ -70,24 +73,24 @@ class TensorSpline:
         grid.lattice.require_whole("interpolation in all labels at once")
         self._lattice = grid.lattice
         n_nodes, n_pixels = grid.flux.shape
-        self._basis = principal_directions(lambda rows: _unit_median(grid.flux[rows]), n_nodes, n_pixels, rank)
-        coefficients = np.empty((n_nodes, len(self._basis) + 1))
+        self.basis = principal_directions(lambda rows: _unit_median(grid.flux[rows]), n_nodes, n_pixels, rank)
+        coefficients = np.empty((n_nodes, len(self.basis) + 1))
         coefficients[:, -1] = _band_flux(grid.zero_point)
         self.error = 0.0
         for rows in blocks(n_nodes):
             flux = grid.flux[rows].astype(np.float64)
-            coefficients[rows, :-1] = flux @ self._basis.T
-            self.error = max(self.error, float(np.abs(coefficients[rows, :-1] @ self._basis / flux - 1.0).max()))
+            coefficients[rows, :-1] = flux @ self.basis.T
+            self.error = max(self.error, float(np.abs(coefficients[rows, :-1] @ self.basis / flux - 1.0).max()))
         if self.error > MAX_RANK_ERROR:
             raise DataError(
-                f"{len(self._basis)} directions keep the node spectra to {self.error:.1e} of the flux only, "
+                f"{len(self.basis)} directions keep the node spectra to {self.error:.1e} of the flux only, "
                 f"{MAX_RANK_ERROR:g} is allowed; make the set in the sampling mode `paper`"
             )
-        self._splines = [_BSplines(nodes) for nodes in grid.lattice.axes.values()]
+        self.splines = [BSplines(nodes) for nodes in grid.lattice.axes.values()]
         cube = grid.lattice.reshape(coefficients)
-        for axis, spline in enumerate(self._splines):
+        for axis, spline in enumerate(self.splines):
             cube = spline.coefficients(cube, axis)
-        self._coefficients = cube.reshape(n_nodes, -1)
+        self.coefficients = cube.reshape(n_nodes, -1)
 
     def __call__(self, labels: NDArray[np.float64]) -> Spectra:
         """Flux (n, 4096) and zero point (n,) at labels (n, 5), each row independent of the others to the last bit.
@@ -97,19 +100,19 @@ class TensorSpline:
         """
         self._lattice.require_inside(labels)
         n = len(labels)
-        values = np.zeros((-(-n // _ROWS) * _ROWS, self._coefficients.shape[1]))
-        values[:n] = self._weights(labels) @ self._coefficients
-        flux = np.empty((len(values), self._basis.shape[1]))
+        values = np.zeros((-(-n // _ROWS) * _ROWS, self.coefficients.shape[1]))
+        values[:n] = self._weights(labels) @ self.coefficients
+        flux = np.empty((len(values), self.basis.shape[1]))
         for start in range(0, len(values), _ROWS):
             rows = slice(start, start + _ROWS)
-            np.matmul(values[rows, :-1], self._basis, out=flux[rows])
+            np.matmul(values[rows, :-1], self.basis, out=flux[rows])
         return flux[:n], _zero_point(values[:n, -1])
 
     def _weights(self, labels: NDArray[np.float64]) -> csr_array:
         """Values of the tensor-product B-splines, (n, N) sparse: at most 4^5 a row."""
         places: NDArray[Any] = np.zeros((len(labels), 1), dtype=np.int32)
         weights: NDArray[np.float64] = np.ones((len(labels), 1))
-        for column, spline in enumerate(self._splines):
+        for column, spline in enumerate(self.splines):
             first, along = spline.values(labels[:, column])
             here = first[:, None] + np.arange(along.shape[1], dtype=np.int32)
             places = (places[:, :, None] * spline.size + here[:, None, :]).reshape(len(labels), -1)
@@ -118,30 +121,30 @@ class TensorSpline:
         return csr_array((weights.ravel(), places.ravel(), ends), shape=(len(labels), self._lattice.size))
 
 
-class _BSplines:
+class BSplines:
     """The B-splines in which the not-a-knot spline through nodes of one axis is written; a polynomial below four."""
 
     def __init__(self, nodes: tuple[float, ...]) -> None:
         self.size = len(nodes)
         self._nodes = np.array(nodes)
-        self._degree = min(3, self.size - 1)
-        if self._degree:
-            self._knots = make_interp_spline(self._nodes, self._nodes, k=self._degree).t
+        self.degree = min(3, self.size - 1)
+        if self.degree:
+            self.knots = make_interp_spline(self._nodes, self._nodes, k=self.degree).t
 
     def coefficients(self, values: NDArray[np.float64], axis: int) -> NDArray[np.float64]:
         """Of the spline through values at the nodes, which run along `axis`; of the same shape."""
-        if not self._degree:
+        if not self.degree:
             return values
-        spline = make_interp_spline(self._nodes, values, k=self._degree, axis=axis)
+        spline = make_interp_spline(self._nodes, values, k=self.degree, axis=axis)
         return np.moveaxis(spline.c, 0, axis)
 
     def values(self, points: NDArray[np.float64]) -> tuple[NDArray[np.int32], NDArray[np.float64]]:
         """Number of the first B-spline that differs from zero, (n,), and the values of it and the next, (n, k + 1)."""
-        if not self._degree:
+        if not self.degree:
             return np.zeros(len(points), dtype=np.int32), np.ones((len(points), 1))
         inside = points.clip(self._nodes[0], self._nodes[-1])
-        design = BSpline.design_matrix(inside, self._knots, self._degree)
-        shape = (len(points), self._degree + 1)
+        design = BSpline.design_matrix(inside, self.knots, self.degree)
+        shape = (len(points), self.degree + 1)
         return design.indices.reshape(shape)[:, 0].astype(np.int32), design.data.reshape(shape)
 
 
