@@ -1,7 +1,8 @@
 """Schur ratio: the share of a node's log g information that survives not knowing the other labels."""
 
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -10,51 +11,76 @@ from numpy.typing import NDArray
 
 from repro.bounds.table import CeilingTable
 from repro.plots import published
-from repro.plots.style import BLUE, ORANGE, magnitude_row, save, style
+from repro.plots.style import colour_of, count, magnitude_row, nodes_of, save, style
+
+_WIDTH: Final = 0.8  # of the boxes that stand at one place
 
 
-def draw(table: CeilingTable, path: str | Path, magnitude: float = published.HISTOGRAM_MAGNITUDE) -> Path:
-    """Distribution over nodes per effective temperature at `magnitude`, and per magnitude over all nodes."""
-    row = magnitude_row(table, magnitude)
-    temperature = table.label("T_eff")
+def draw(tables: Sequence[CeilingTable], path: str | Path, magnitude: float = published.HISTOGRAM_MAGNITUDE) -> Path:
+    """Distribution over nodes per effective temperature at `magnitude`, and per magnitude over all nodes.
+
+    Tables of 3 and of 5 free labels stand beside each other at each temperature and magnitude.
+    """
+    rows = [magnitude_row(table, magnitude) for table in tables]
     with style():
-        figure = Figure(figsize=(9.0, 4.2), layout="constrained")
+        figure = Figure(figsize=(10.4, 4.8), layout="constrained")
         left, right = figure.subplots(1, 2, sharey=True)
-        nodes = np.unique(temperature)
-        groups = [table.schur[row, (temperature == node) & table.identifiable[row]] for node in nodes]
-        _boxes(left, groups, [f"{node:.0f}" for node in nodes])
+        for place, (table, row) in enumerate(zip(tables, rows, strict=True)):
+            width = _WIDTH / len(tables)
+            offset = (place - 0.5 * (len(tables) - 1)) * width
+            temperature = table.label("T_eff")
+            groups = [
+                table.schur[row, (temperature == node) & table.identifiable[row]] for node in np.unique(temperature)
+            ]
+            _boxes(left, groups, offset, width, table)
+            by_magnitude = [table.schur[m, table.identifiable[m]] for m in range(len(table.magnitudes))]
+            _boxes(right, by_magnitude, offset, width, table)
+            _published(right, table, offset)
+        _names(left, [f"{node:.0f}" for node in np.unique(tables[0].label("T_eff"))])
+        snr = zip(tables[0].magnitudes, tables[0].snr_percentiles[:, 1], strict=True)
+        _names(right, [f"{value:g}\n(SNR {ratio:.3g})" for value, ratio in snr])
         left.set(
             xlabel="T_eff [K]",
             ylabel="Schur ratio  C(others known) / C(others unknown)",
-            ylim=(0.0, 1.12),
+            ylim=(0.0, 1.05),
             title=f"per temperature, magnitude {magnitude:g}",
         )
-        by_magnitude = [table.schur[m, table.identifiable[m]] for m in range(len(table.magnitudes))]
-        names = [
-            f"{value:g}\n(SNR {snr:.3g})"
-            for value, snr in zip(table.magnitudes, table.snr_percentiles[:, 1], strict=True)
-        ]
-        _boxes(right, by_magnitude, names)
-        shown = [m for m in table.magnitudes if m in published.MAGNITUDES]
-        medians = [published.SCHUR_MEDIAN[published.MAGNITUDES.index(m)] for m in shown]
-        places = [1 + list(table.magnitudes).index(m) for m in shown]
-        right.plot(places, medians, "D", mfc="none", color="black", label="published median", zorder=4)
         right.set(xlabel="HSC-i magnitude", title="per magnitude, all nodes")
-        right.legend(loc="upper right", borderaxespad=0.2)
-        figure.supxlabel("line: median; box: quartiles; whiskers: smallest and largest node", fontsize=7.5)
+        figure.suptitle(f"Schur ratio of log g, {nodes_of(tables)}", fontsize=10.5)
+        handles, labels = right.get_legend_handles_labels()
+        title = "line: median; box: quartiles; whiskers: smallest and largest node"
+        figure.legend(handles, labels, loc="outside lower center", ncols=2, title=title, title_fontsize=8.0)
         return save(figure, path)
 
 
-def _boxes(axes: Axes, groups: list[NDArray[Any]], names: list[str]) -> None:
-    axes.boxplot(
+def _boxes(axes: Axes, groups: list[NDArray[Any]], offset: float, width: float, table: CeilingTable) -> None:
+    colour = colour_of(table)
+    drawn = axes.boxplot(
         groups,
+        positions=np.arange(len(groups)) + offset,
         whis=(0, 100),
-        widths=0.6,
-        tick_labels=names,
+        widths=0.85 * width,
         patch_artist=True,
-        boxprops={"facecolor": BLUE, "alpha": 0.3, "edgecolor": BLUE},
-        medianprops={"color": ORANGE, "lw": 1.8},
-        whiskerprops={"color": BLUE},
-        capprops={"color": BLUE},
+        manage_ticks=False,
+        boxprops={"facecolor": colour, "alpha": 0.3, "edgecolor": colour},
+        medianprops={"color": colour, "lw": 2.0},
+        whiskerprops={"color": colour},
+        capprops={"color": colour},
     )
+    drawn["boxes"][0].set_label(f"{len(table.free)}D, nodes of this kit")
+
+
+def _published(axes: Axes, table: CeilingTable, offset: float) -> None:
+    shown = [m for m in table.magnitudes if m in published.MAGNITUDES]
+    paper = published.CEILINGS[len(table.free)]
+    medians = [paper.schur_median[published.MAGNITUDES.index(m)] for m in shown]
+    places = [list(table.magnitudes).index(m) + offset for m in shown]
+    label = f"{len(table.free)}D, published median ({count(paper.n_nodes)} nodes)"
+    axes.plot(places, medians, "D" if len(table.free) == 3 else "s", mfc="none", color="black", label=label, zorder=4)
+
+
+def _names(axes: Axes, names: list[str]) -> None:
+    axes.set_xticks(range(len(names)), names)
+    axes.set_xlim(-0.6, len(names) - 0.4)
     axes.tick_params(axis="x", labelsize=7.5)
+    axes.grid(visible=False, axis="x")

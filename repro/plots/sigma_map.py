@@ -11,45 +11,62 @@ from numpy.typing import NDArray
 
 from repro.bounds.table import CeilingTable
 from repro.plots import published
-from repro.plots.style import magnitude_row, save, style
+from repro.plots.style import MINUS, magnitude_row, save, style
+
+Array = NDArray[np.float64]
 
 
 def draw(
-    table: CeilingTable,
+    tables: Sequence[CeilingTable],
     path: str | Path,
     magnitude: float = published.HISTOGRAM_MAGNITUDE,
     metallicities: Sequence[float] = (-2.0, -1.0, 0.0),
 ) -> Path:
-    """One panel for the node nearest to each of `metallicities`; nodes without a bound stay hatched."""
-    sigma = np.sqrt(table.crlb[magnitude_row(table, magnitude)])
-    nodes = np.unique(table.label("M_H"))
-    shown = sorted({float(nodes[np.argmin(np.abs(nodes - value))]) for value in metallicities})
-    maps = [_map(table, sigma, value) for value in shown]
-    found = np.concatenate([values[np.isfinite(values)] for _, _, values in maps])
+    """A row of panels for each table, at its nodes nearest to each of `metallicities` and to solar abundance ratios.
+
+    Tables of 3 and 5 free labels so show the same stars, with the two ratios known and unknown. Nodes without a bound
+    stay hatched.
+    """
+    sigmas = [np.sqrt(table.crlb[magnitude_row(table, magnitude)]) for table in tables]
+    shown = [_nearest(np.unique(table.label("M_H")), metallicities) for table in tables]
+    maps = [
+        [_map(table, sigma, value) for value in values]
+        for table, sigma, values in zip(tables, sigmas, shown, strict=True)
+    ]
+    found = np.concatenate([values[np.isfinite(values)] for row in maps for _, _, values in row])
     norm = LogNorm(found.min(), found.max()) if found.size else LogNorm(0.1, 1.0)
+    columns = max(len(row) for row in maps)
     with style():
-        figure = Figure(figsize=(2.2 + 2.5 * len(shown), 3.6), layout="constrained")
-        panels = figure.subplots(1, len(shown), sharey=True, squeeze=False)[0]
-        for axes, value, (temperature, gravity, values) in zip(panels, shown, maps, strict=True):
-            axes.grid(False)
+        size = (2.2 + 2.5 * columns, 0.9 + 2.7 * len(tables))
+        figure = Figure(figsize=size, layout="constrained")
+        panels = figure.subplots(len(tables), columns, sharex=True, sharey=True, squeeze=False)
+        for axes in panels.flat:
+            axes.grid(visible=False)
             axes.set_facecolor("0.85")
             axes.patch.set_hatch("///")
-            image = axes.pcolormesh(temperature, gravity, values, norm=norm, cmap="cividis_r", shading="nearest")
-            axes.invert_xaxis()
-            axes.set(xlabel="T_eff [K]", title=f"[M/H] = {value:+.2f}".replace("-", "−"))
             axes.tick_params(axis="x", labelsize=7.5)
-        panels[0].invert_yaxis()
-        panels[0].set_ylabel("log g [dex, cgs]")
-        bar = figure.colorbar(image, ax=list(panels), label="σ(log g) [dex]", format=FormatStrFormatter("%g"))
+        for row, table, values, line in zip(panels, tables, shown, maps, strict=True):
+            for axes, value, (temperature, gravity, sigma) in zip(row, values, line, strict=False):
+                image = axes.pcolormesh(temperature, gravity, sigma, norm=norm, cmap="cividis_r", shading="nearest")
+                axes.set_title(f"{len(table.free)} free labels, [M/H] = {value:+.2f}".replace("-", MINUS), fontsize=9)
+            row[0].set_ylabel("log g [dex, cgs]")
+        for axes in panels[-1]:
+            axes.set_xlabel("T_eff [K]")
+        panels[0, 0].invert_xaxis()
+        panels[0, 0].invert_yaxis()
+        bar = figure.colorbar(image, ax=list(panels.flat), label="σ(log g) [dex]", format=FormatStrFormatter("%g"))
         bar.ax.yaxis.set_minor_formatter(FormatStrFormatter("%g"))
         bar.ax.tick_params(which="both", labelsize=7)
-        figure.suptitle(f"Smallest error of an unbiased log g at magnitude {magnitude:g}", fontsize=10)
+        title = f"Smallest error of an unbiased log g at magnitude {magnitude:g}, solar abundance ratios"
+        figure.suptitle(title, fontsize=10)
         return save(figure, path)
 
 
-def _map(
-    table: CeilingTable, sigma: NDArray[np.float64], metallicity: float
-) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
+def _nearest(nodes: Array, wanted: Sequence[float]) -> list[float]:
+    return sorted({float(nodes[np.argmin(np.abs(nodes - value))]) for value in wanted})
+
+
+def _map(table: CeilingTable, sigma: Array, metallicity: float) -> tuple[Array, Array, Array]:
     """Axes T_eff (n_t,), log_g (n_g,) and sigma (n_g, n_t) at one metallicity; abundance ratios nearest to solar."""
     use = table.label("M_H") == metallicity
     for name in ("a_M", "C_M"):

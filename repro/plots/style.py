@@ -1,10 +1,12 @@
 """What all figures share: colours that colour-blind readers tell apart, sizes, and files whose bytes do not vary."""
 
+from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.style import context
 
@@ -19,7 +21,12 @@ GREEN: Final = "#009E73"
 PURPLE: Final = "#AA4499"
 GREY: Final = "#666666"
 
+COLOURS_OF_FREE: Final = {3: BLUE, 5: ORANGE}  # tables by their number of free labels, in every figure alike
+
 MINUS: Final = "\N{MINUS SIGN}"
+
+_R2_TICKS: Final = (1.0, 0.8, 0.6, 0.4, 0.2, 0.0, -0.5, -1.0, -2.0, -5.0, -10.0, -20.0, -50.0, -100.0)
+_SNR_TICKS: Final = (2, 3, 5, 10, 20, 50, 100)
 
 _DPI: Final = 150
 _SETTINGS: Final[dict[Any, Any]] = {
@@ -63,3 +70,52 @@ def curve(table: CeilingTable, summary: dict[str, float], name: str) -> np.ndarr
     """One value per magnitude of a summary, nan where it has none."""
     prefix = f"{len(table.free)}D"
     return np.array([summary.get(f"{prefix}/{magnitude:g}/{name}", np.nan) for magnitude in table.magnitudes])
+
+
+def colour_of(table: CeilingTable) -> str:
+    """Colour of a table's number of free labels.
+
+    Raises:
+        ParameterError: neither three nor five free labels.
+    """
+    free = len(table.free)
+    if free not in COLOURS_OF_FREE:
+        raise ParameterError(f"a ceiling table with {free} free labels; the figures show those with 3 or 5")
+    return COLOURS_OF_FREE[free]
+
+
+def nodes_of(tables: Sequence[CeilingTable]) -> str:
+    """Sizes of the tables, as titles say them."""
+    return " and ".join(f"{count(len(table.labels))} nodes ({len(table.free)}D)" for table in tables)
+
+
+def count(number: int) -> str:
+    """A whole number with spaces between groups of three digits, where it has five or more."""
+    return f"{number:,}".replace(",", " ") if number >= 10_000 else str(number)
+
+
+def compressed_below_zero(axes: Axes, lowest: float) -> None:
+    """R2 from `lowest` to 1 on the y axis: linear above zero, logarithmic below, so that nothing is cut."""
+    lowest = min(0.0, lowest)
+    axes.set_yscale("function", functions=(_compress, _expand))
+    ticks = [tick for tick in _R2_TICKS if tick >= lowest]
+    axes.set_yticks(ticks, [f"{tick:g}".replace("-", MINUS) for tick in ticks])
+    axes.set_ylim(1.1 * lowest - 0.05, 1.05)
+    axes.axhline(0.0, color="black", lw=0.6)
+
+
+def snr_ticks(axes: Axes) -> None:
+    """A logarithmic x axis of SNR with round numbers at its ticks."""
+    axes.set_xscale("log")
+    low, high = axes.get_xlim()
+    ticks = [tick for tick in _SNR_TICKS if low <= tick <= high]
+    axes.set_xticks(ticks, [str(tick) for tick in ticks])
+    axes.set_xticks([], minor=True)
+
+
+def _compress(value: np.ndarray) -> np.ndarray:
+    return np.where(value >= 0.0, value, -0.5 * np.log1p(np.maximum(-value, 0.0)))
+
+
+def _expand(value: np.ndarray) -> np.ndarray:
+    return np.where(value >= 0.0, value, -np.expm1(2.0 * np.maximum(-value, 0.0)))

@@ -23,7 +23,7 @@ def main(run: Run) -> None:
     temporary = FIGURES.with_name(".figures.tmp")
     shutil.rmtree(temporary, ignore_errors=True)
     for name, draw in DRAWINGS.items():
-        draw(table, temporary / f"{name}.png")
+        draw([table], temporary / f"{name}.png")
     shutil.rmtree(FIGURES, ignore_errors=True)
     temporary.rename(FIGURES)
 

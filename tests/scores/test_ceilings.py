@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from repro.bounds.table import CeilingTable
-from repro.plots.published import HISTOGRAM, SIGMA_MEDIAN, SNR, histogram_edges
+from repro.plots.published import PAPER_3D, SNR
 from repro.scores.ceilings import aggregate, law_variance, law_weights, local_prior, r2max, snr_at, summarise
 from repro.spectra.lattice import Lattice, paper_3d, paper_5d
 
@@ -23,6 +23,7 @@ def make_table(crlb, lattice, magnitudes=(21.5,), **others):
         "crlb_inverse": crlb,
         "crlb_second_order": crlb,
         "crlb_richardson": crlb,
+        "crlb_spline": crlb,
         "conditional": 0.7 * crlb,
         "schur": np.full((m, n), 0.7),
         "condition_raw": np.full((m, n), 2e5),
@@ -40,17 +41,17 @@ def make_table(crlb, lattice, magnitudes=(21.5,), **others):
 
 def published_bounds():
     """1260 bounds with the published histogram, spread evenly (in log) inside each bin."""
-    edges = np.log10(histogram_edges())
+    edges = np.log10(PAPER_3D.edges)
     inside = [
         10.0 ** (low + (np.arange(n) + 0.5) / n * (high - low))
-        for low, high, n in zip(edges[:-1], edges[1:], HISTOGRAM, strict=True)
+        for low, high, n in zip(edges[:-1], edges[1:], PAPER_3D.histogram, strict=True)
         if n
     ]
     return np.concatenate(inside)
 
 
 def test_published_histogram_returns_the_published_numbers():
-    assert sum(HISTOGRAM) == 1260
+    assert sum(PAPER_3D.histogram) == 1260
     values = summarise(make_table(published_bounds(), paper_3d()))
     of = {address.removeprefix("3D/21.5/"): value for address, value in values.items()}
     assert of["r2max_mean"] == pytest.approx(0.7369, abs=2e-4)
@@ -71,7 +72,7 @@ def test_published_histogram_returns_the_published_numbers():
 
 def test_published_medians_follow_one_power_law():
     snr = np.stack([np.array(SNR) / 4, SNR, np.array(SNR) * 1.2], axis=1)
-    bounds = np.repeat(np.array(SIGMA_MEDIAN)[:, None] ** 2, 4, axis=1)
+    bounds = np.repeat(np.array(PAPER_3D.sigma_median)[:, None] ** 2, 4, axis=1)
     schur = np.repeat(np.array([0.6641, 0.6842, 0.6906, 0.6921, 0.6922, 0.6923])[:, None], 4, axis=1)
     lattice = Lattice({"T_eff": (5000.0,), "log_g": (1.0, 2.0, 3.0, 4.0), "M_H": (0.0,), "a_M": (0.0,), "C_M": (0.0,)})
     values = summarise(make_table(bounds, lattice, MAGNITUDES, snr_percentiles=snr, schur=schur))
