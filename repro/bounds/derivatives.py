@@ -1,27 +1,30 @@
 """Derivatives of spectra on the nodes of a lattice, by finite differences between the nodes themselves.
 
 The original computation (scaling_fisher_ceiling_v2, section 2 of its log) takes secants over two lattice steps. The
-order of its one-sided differences at the edges is not stated, so both orders are available, and a five-point scheme
-tells how much the lattice step itself matters.
+order of its one-sided differences at the edges is not stated, so both orders are available; a five-point scheme and
+the slope of the spline through the whole line tell how much the lattice step itself matters.
 
-All schemes are slopes of the polynomial through their points, so that they keep their order on unequal steps. Where a
-node has no model the line is cut: the nodes beside it are edges.
+The first three are slopes of the polynomial through their points, so that they keep their order on unequal steps; the
+spline is the one that spectra between the nodes are made with. Where a node has no model the line is cut: the nodes
+beside it are edges.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final, Literal, get_args
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.interpolate import CubicSpline
+from scipy.sparse import csr_array
 
 from repro.errors import ParameterError
 from repro.spectra.lattice import Lattice
 
-Scheme = Literal["first_order", "second_order", "richardson"]
-SCHEMES: Final = get_args(Scheme)
+Scheme = Literal["first_order", "second_order", "richardson", "spline"]
+SCHEMES: Final[tuple[Scheme, ...]] = get_args(Scheme)
 
-# scheme -> points used (inside, at an edge)
+# scheme -> points used (inside, at an edge); the spline uses all of its line
 _WIDTHS: Final = {"first_order": (3, 2), "second_order": (3, 3), "richardson": (5, 5)}
 
 
@@ -45,11 +48,7 @@ class Stencil:
         self, flux: NDArray[np.floating], nodes: NDArray[np.intp] | slice = slice(None)
     ) -> NDArray[np.float64]:
         """Derivatives at some nodes, (B, k, P) [flux unit / label unit], of `flux` (N, P) given on all nodes."""
-        neighbours, weights = self.neighbours[nodes], self.weights[nodes]
-        result = np.zeros((*neighbours.shape[:2], flux.shape[1]))
-        for point in range(neighbours.shape[2]):
-            result += weights[:, :, point, None] * flux[neighbours[:, :, point]]
-        return result
+        return next(jacobians([self], flux, nodes))
 
 
 def derivative_stencil(lattice: Lattice, scheme: Scheme = "first_order") -> Stencil:
@@ -58,6 +57,7 @@ def derivative_stencil(lattice: Lattice, scheme: Scheme = "first_order") -> Sten
     first_order: central over one step either side, one-sided two-point at edges (the reading of the paper's text).
     second_order: the same inside, one-sided three-point at edges.
     richardson: five points, shifted at edges; where it is centred it equals (4 D(h) - D(2h)) / 3.
+    spline: slope of the cubic spline with not-a-knot ends through all nodes of the line.
     An axis with fewer nodes than a scheme asks for uses all of them.
 
     Raises:
@@ -68,20 +68,37 @@ def derivative_stencil(lattice: Lattice, scheme: Scheme = "first_order") -> Sten
     if not lattice.free:
         raise ParameterError("the lattice has no axis with more than one node: there is nothing to differentiate")
     node = np.arange(lattice.size)
-    width = max(_WIDTHS[scheme])
+    width = max(lattice.shape) if scheme == "spline" else max(_WIDTHS[scheme])
     neighbours = np.tile(node[:, None, None], (1, len(lattice.free), width))
     weights = np.zeros(neighbours.shape)
     for column, name in enumerate(lattice.free):
         for lines, present in _lines(lattice, name):
             values = np.array(lattice.axes[name])[present]
             for run in np.split(np.arange(present.size), np.flatnonzero(np.diff(present) > 1) + 1):
-                places, factors = _axis_stencil(values[run], *_WIDTHS[scheme])
+                places, factors = _axis_stencil(values[run], scheme)
                 rows, used = lines[:, run], places.shape[1]
                 neighbours[rows, column, :used] = rows[:, places]
                 weights[rows, column, :used] = factors
     complete = np.all(np.any(weights != 0.0, axis=2), axis=1)
     weights[~complete] = 0.0
     return Stencil(lattice.free, neighbours, weights, complete)
+
+
+def jacobians(
+    stencils: Sequence[Stencil], flux: NDArray[np.floating], nodes: NDArray[np.intp] | slice
+) -> Iterator[NDArray[np.float64]]:
+    """The derivatives (B, k, P) of each stencil in turn, from the spectra that any of them needs, read once."""
+    parts = [(stencil.neighbours[nodes], stencil.weights[nodes]) for stencil in stencils]
+    used = [neighbours[weights != 0.0] for neighbours, weights in parts]
+    rows = np.unique(np.concatenate(used))
+    near = flux[rows].astype(np.float64)
+    for (neighbours, weights), columns in zip(parts, used, strict=True):
+        present = weights != 0.0
+        ends = np.concatenate([[0], np.cumsum(present.sum(axis=2).ravel())])
+        operator = csr_array(
+            (weights[present], np.searchsorted(rows, columns), ends), shape=(present[..., 0].size, len(rows))
+        )
+        yield (operator @ near).reshape(*neighbours.shape[:2], flux.shape[1])
 
 
 def lattice_derivatives(
@@ -110,11 +127,13 @@ def _lines(lattice: Lattice, name: str) -> list[tuple[NDArray[np.intp], NDArray[
     return [(rows[which == number][:, pattern], np.flatnonzero(pattern)) for number, pattern in enumerate(patterns)]
 
 
-def _axis_stencil(
-    values: NDArray[np.float64], inside: int, at_edge: int
-) -> tuple[NDArray[np.intp], NDArray[np.float64]]:
+def _axis_stencil(values: NDArray[np.float64], scheme: Scheme) -> tuple[NDArray[np.intp], NDArray[np.float64]]:
     """Places (n, s) and weights (n, s) of the derivative at each of the n nodes of one axis."""
     count = len(values)
+    if scheme == "spline":
+        slopes = CubicSpline(values, np.eye(count))(values, 1) if count > 1 else np.zeros((1, 1))
+        return np.tile(np.arange(count), (count, 1)), slopes
+    inside, at_edge = _WIDTHS[scheme]
     width = min(max(inside, at_edge), count)
     places = np.zeros((count, width), dtype=np.intp)
     weights = np.zeros((count, width))

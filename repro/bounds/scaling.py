@@ -3,7 +3,8 @@
 Every stored spectrum has a median of 0.5, so a derivative with respect to a label contains that of the median.
 """
 
-from dataclasses import replace
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from typing import Final
 
 import numpy as np
@@ -11,6 +12,7 @@ import torch
 from numpy.typing import NDArray
 
 from repro.instrument.noise import Conditions, NoiseModel
+from repro.instrument.pixels import N_PIXELS
 from repro.spectra.nodes import NodeGrid
 
 MEDIAN: Final = 0.5
@@ -56,3 +58,39 @@ def node_errors(
         sigma = noise_model(flux, torch.from_numpy(grid.zero_point[nodes]), conditions)
     errors: NDArray[np.float64] = noise_level * sigma.cpu().numpy()
     return errors
+
+
+@dataclass(frozen=True)
+class NoiseTerms:
+    """The noise model at fixed angles and seeing: variances are affine in the flux.
+
+    With alpha = 10^(0.4 (mag - zero point)), the dimming from a spectrum as given to the star observed,
+
+        variance = alpha (light * flux + alpha * background),
+
+    photons of the star itself and all that does not depend on it; so two calls of the model give every magnitude.
+
+    light: (P,) [flux unit]; background: (P,) [flux unit^2].
+    """
+
+    light: NDArray[np.float64]
+    background: NDArray[np.float64]
+
+    @classmethod
+    def of(cls, noise_model: NoiseModel, conditions: Conditions) -> "NoiseTerms":
+        """The terms under `conditions` (one number each); their magnitude is without effect."""
+        flux = torch.stack([torch.zeros(N_PIXELS, dtype=torch.float64), torch.ones(N_PIXELS, dtype=torch.float64)])
+        with torch.no_grad():
+            sigma = noise_model(flux, torch.zeros(2, dtype=torch.float64), replace(conditions, mag=0.0))
+        dark, lit = sigma.cpu().numpy() ** 2
+        return cls(lit - dark, dark)  # a surface flux of 1 outshines the background by many orders
+
+    def variances(
+        self, flux: NDArray[np.floating], zero_point: NDArray[np.float64], magnitudes: Sequence[float]
+    ) -> NDArray[np.float64]:
+        """Variances (B, M, P) of spectra (B, P), none negative, with zero points (B,), at each of M magnitudes."""
+        alpha = 10.0 ** (0.4 * (np.asarray(magnitudes) - zero_point[:, None]))[:, :, None]
+        result: NDArray[np.float64] = alpha * self.background
+        result += (self.light * flux)[:, None, :]
+        result *= alpha
+        return result

@@ -38,6 +38,7 @@ class CeilingTable:
     crlb_inverse: NDArray[np.float64]  # (M, N) second route: element of the full inverse in label units
     crlb_second_order: NDArray[np.float64]  # (M, N) same with second-order edges
     crlb_richardson: NDArray[np.float64]  # (M, N) same with five-point derivatives: the effect of the lattice step
+    crlb_spline: NDArray[np.float64]  # (M, N) same with the slope of the spline through the whole line
     conditional: NDArray[np.float64]  # (M, N)
     schur: NDArray[np.float64]  # (M, N)
     condition_raw: NDArray[np.float64]  # (M, N)
