@@ -1,0 +1,1 @@
+"""Models that estimate a label from a noisy spectrum; one file a model."""
