@@ -17,10 +17,14 @@ Statistic = Callable[[NDArray[np.intp]], float]  # rows of the stars, with repet
 
 @dataclass(frozen=True)
 class Scored:
-    """A number measured on test stars, and the same number on each resample of them (nan where it is not defined)."""
+    """A number measured on test stars, and the same number on each resample of them (nan where it is not defined).
+
+    Where an experiment was run with several seeds, `runs` holds the number of each and `value` is their mean.
+    """
 
     value: float
     replicates: tuple[float, ...]
+    runs: tuple[float, ...] = ()
 
     @property
     def error(self) -> float:
