@@ -22,7 +22,7 @@ from typing import Final, Literal, get_args
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from scipy.linalg import cholesky_banded, solve_banded
+from scipy.linalg import solveh_banded
 from torch import Tensor
 
 from repro.errors import DataError, ParameterError
@@ -152,9 +152,7 @@ class Correlation:
         require_law(law)
         self.law = law
         if law == "correlated":
-            band = np.full((2, pixels), NEIGHBOUR)
-            band[0] = 1.0
-            self._factor = cholesky_banded(band, lower=True)
+            self._band = np.stack([np.full(pixels, NEIGHBOUR), np.ones(pixels)])
         elif law in STRETCHES:
             self._share = _given(share)
             members = stretch_of(law, pixels) == np.arange(STRETCHES[law])[:, None]
@@ -163,21 +161,20 @@ class Correlation:
             weighted = self._common / self._rest
             self._inner = np.eye(len(members)) + weighted @ self._common.swapaxes(1, 2)
 
-    def whiten(self, values: Float64) -> Float64:
-        """W values, (B, k, P), with W^T W = R^-1; independent pixels and neighbours only."""
-        if self.law != "correlated":
-            return values
-        columns = values.reshape(-1, values.shape[-1]).T
-        return solve_banded((1, 0), self._factor, columns).T.reshape(values.shape)
-
-    def inverse_product(self, values: Float64) -> Float64:
-        """values R^-1 values^T, (B, k, k) of (B, k, P); R = D + U U^T is inverted by Woodbury's identity."""
+    def solve(self, values: Float64) -> Float64:
+        """values R^-1, (B, k, P); R = D + U U^T of the sky is inverted by Woodbury's identity."""
+        if self.law == "correlated":
+            columns = values.reshape(-1, values.shape[-1]).T
+            return solveh_banded(self._band, columns, check_finite=False).T.reshape(values.shape)
         if self.law not in STRETCHES:
-            white = self.whiten(values)
-            return white @ white.swapaxes(1, 2)
+            return values
         weighted = values / self._rest
         onto = weighted @ self._common.swapaxes(1, 2)
-        return weighted @ values.swapaxes(1, 2) - onto @ np.linalg.solve(self._inner, onto.swapaxes(1, 2))
+        return weighted - np.linalg.solve(self._inner, onto.swapaxes(1, 2)).swapaxes(1, 2) @ (self._common / self._rest)
+
+    def inverse_product(self, values: Float64) -> Float64:
+        """values R^-1 values^T, (B, k, k) of (B, k, P)."""
+        return self.solve(values) @ values.swapaxes(1, 2)
 
     def product(self, values: Float64) -> Float64:
         """values R values^T, (B, k, k) of (B, k, P)."""

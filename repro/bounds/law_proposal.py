@@ -1,0 +1,218 @@
+"""Templates that carry the posteriors of a star under several laws of the noise, drawn from the lines of the prior.
+
+The log-likelihood of a template between two nodes follows from the nodes' own and their distance, as if spectra were
+linear between them: with Q_0, Q_1 the squared distances of a star from the nodes and S that of the nodes from each
+other, Q = (1 - t) Q_0 + t Q_1 - t (1 - t) S. That is no more than a proposal: its errors are weighed away.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import reduce
+from typing import Final
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from repro.labels import LABELS
+from repro.spectra.lattice import Lattice
+from repro.spectra.noise_laws import STRETCHES, Law, stretch_of
+
+MOST_PARTS: Final = 64  # of an interval between two nodes, on which proposals are constant
+
+_TEMPLATES: Final = 2048  # at a time in matrix products
+_NEGLIGIBLE: Final = 30.0  # below the best log of a proposal
+
+Float32 = NDArray[np.float32]
+Float64 = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Intervals:
+    """The lines that the prior of sampling mode `paper` lives on, cut at their nodes.
+
+    ends: (I, 2) rows of the nodes at both ends; column: (I,) of the label that varies.
+    prior: (I,) probability, evenly spread over the interval.
+    """
+
+    ends: NDArray[np.intp]
+    column: NDArray[np.intp]
+    prior: Float64
+
+
+@dataclass(frozen=True)
+class Seen:
+    """Stars as they are seen under L laws.
+
+    x: (L, n, P) noisy flux; sigma: (n, P) known errors; share: (n, P) of the sky's floor in them.
+    """
+
+    x: Float32
+    sigma: Float64
+    share: Float64
+
+    def part(self, stars: NDArray[np.intp] | slice) -> "Seen":
+        """Some of the stars."""
+        return Seen(self.x[:, stars], self.sigma[stars], self.share[stars])
+
+
+@dataclass(frozen=True)
+class Surfaces:
+    """Log-likelihoods of n stars for S observers, up to a constant of each.
+
+    nodes: (S, n, N) of the nodes; apart: (S, n, I) half the squared distance S between the ends of the intervals.
+    """
+
+    nodes: Float32
+    apart: Float32
+
+
+def paper_intervals(lattice: Lattice) -> Intervals:
+    """All intervals of a lattice: one free label uniform, the others snapped to nodes.
+
+    On a line the spline runs through the models present; what lies outside them is drawn again, all labels anew.
+    """
+    ends, column, prior = [], [], []
+    shares = {name: _shares(np.array(nodes)) for name, nodes in lattice.axes.items()}
+    for number, (name, nodes) in enumerate(lattice.axes.items()):
+        if name not in lattice.free:
+            continue
+        lines = np.moveaxis(lattice.rows, number, -1).reshape(-1, len(nodes))
+        mass = reduce(np.multiply.outer, [share for other, share in shares.items() if other != name]).ravel()
+        for line, weight in zip(lines, mass, strict=True):
+            present = np.flatnonzero(line >= 0)
+            pairs = np.stack([line[present[:-1]], line[present[1:]]], axis=1)
+            ends.append(pairs)
+            column.append(np.full(len(pairs), number))
+            prior.append(weight * np.diff(np.array(nodes)[present]) / (nodes[-1] - nodes[0]))
+    total = np.concatenate(prior)
+    return Intervals(np.concatenate(ends), np.concatenate(column), total / total.sum())
+
+
+def surfaces(
+    flux: Float32, intervals: Intervals, seen: Seen, laws: Sequence[Law], device: str | torch.device = "cpu"
+) -> Surfaces:
+    """Log-likelihoods of node spectra (N, P) for the naive observer under each law, then the optimal ones of the sky.
+
+    The other optimal observers have no surface of their own: their posteriors lie within the naive ones, which take
+    the same pixels with about the same weights.
+    """
+    middle = flux.mean(axis=0, dtype=np.float64)  # of templates and stars alike: single precision then suffices
+    weight = 1.0 / seen.sigma**2
+    x = seen.x - middle
+    linear, square, common = [row * weight for row in x], [weight] * len(laws), {}
+    for number, law in enumerate(laws):
+        if law in STRETCHES:
+            common[len(linear)] = sky_vectors(law, seen.sigma, seen.share)
+            square.append(weight / (1.0 - seen.share**2))
+            linear.append(x[number] * square[-1])
+    left, right = (_single(np.stack(values), device) for values in (linear, square))
+    offsets = {row: _single(np.einsum("nrp,np->nr", v, x[_law_of(row, laws)]), device) for row, v in common.items()}
+    vectors = {row: _single(v, device) for row, v in common.items()}
+    of_nodes = torch.empty((len(linear), x.shape[1], len(flux)), device=device)
+    for part in _slices(len(flux)):
+        mu = _single(flux[part] - middle, device)
+        of_nodes[..., part] = left @ mu.T - 0.5 * (right @ (mu**2).T)
+        for row in common:
+            onto = offsets[row][..., None] - vectors[row] @ mu.T
+            of_nodes[row][:, part] += 0.5 * (onto**2).sum(dim=1)
+    return Surfaces(of_nodes.cpu().numpy(), _apart(flux, intervals, right, vectors, len(laws), device))
+
+
+def _apart(
+    flux: Float32,
+    intervals: Intervals,
+    right: Tensor,
+    vectors: dict[int, Tensor],
+    n_laws: int,
+    device: str | torch.device,
+) -> Float32:
+    """Half the squared distances (S, n, I) of the ends of intervals; naive observers share theirs."""
+    first, distinct = n_laws - 1, right[n_laws - 1 :]
+    result = torch.empty((*distinct.shape[:2], len(intervals.ends)), device=device)
+    for part in _slices(len(intervals.ends)):
+        low, high = intervals.ends[part].T
+        step = _single(flux[high] - flux[low], device)
+        result[..., part] = 0.5 * (distinct @ (step**2).T)
+        for row, along in vectors.items():
+            result[row - first][:, part] -= 0.5 * ((along @ step.T) ** 2).sum(dim=1)
+    values: Float32 = result.cpu().numpy()
+    return np.concatenate([np.repeat(values[:1], n_laws, axis=0), values[1:]])
+
+
+def draw_templates(
+    lattice: Lattice, intervals: Intervals, nodes: Float32, apart: Float32, draws: int, temper: float, uniform: float
+) -> tuple[Float64, NDArray[np.intp], Float64]:
+    """Templates of one star, systematically from the mean of its tempered posteriors.
+
+    Args:
+        nodes, apart: (S, N) and (S, I) of `Surfaces`.
+        temper: power of the likelihoods, 0 to 1.
+        uniform: where the draws begin, 0 to 1.
+
+    Returns:
+        Labels (T, 5), column of the label that lies between nodes (T,), log of prior over proposal (T,).
+    """
+    low, high = nodes[:, intervals.ends[:, 0]], nodes[:, intervals.ends[:, 1]]
+    best = _between(low, high, apart, (0.5 + 0.5 * (high - low) / np.maximum(apart, 1e-9)).clip(0.0, 1.0))
+    use = np.flatnonzero((temper * (best - best.max(axis=1, keepdims=True)) > -_NEGLIGIBLE).any(axis=0))
+    parts = np.ceil(np.sqrt(2.0 * apart[:, use].max(axis=0))).clip(1, MOST_PARTS).astype(np.intp)
+    which = np.repeat(use, parts)
+    width = np.repeat(1.0 / parts, parts)
+    place = (np.arange(len(which)) - np.repeat(np.cumsum(parts) - parts, parts)) * width
+    middle = place + 0.5 * width
+    height = _between(low[:, which], high[:, which], apart[:, which], middle)
+    prior = intervals.prior[which] * width
+    posteriors = prior * np.exp(temper * (height - height.max(axis=1, keepdims=True)))
+    share = (posteriors / posteriors.sum(axis=1, keepdims=True)).mean(axis=0)
+    edges = np.cumsum(share)
+    points = (np.arange(draws) + uniform) / draws * edges[-1]
+    chosen = np.searchsorted(edges, points, side="right")
+    # the rest of a point lies evenly in its part, so that draws from one part are spread over it
+    inside = ((points - (edges[chosen] - share[chosen])) / share[chosen]).clip(0.0, 1.0)
+    at = place[chosen] + inside * width[chosen]
+    ends, column = intervals.ends[which[chosen]], intervals.column[which[chosen]]
+    rows, labels = np.arange(draws), lattice.labels[ends[:, 0]].copy()
+    labels[rows, column] += at * (lattice.labels[ends[:, 1], column] - labels[rows, column])
+    return labels, column, np.log(prior[chosen] / share[chosen])
+
+
+def _between(low: Float32, high: Float32, apart: Float32, place: NDArray[np.floating]) -> Float64:
+    """Log-likelihoods at places 0 to 1 of intervals whose ends have `low` and `high`; a parabola."""
+    values: Float64 = (1.0 - place) * low + place * high + place * (1.0 - place) * apart
+    return values
+
+
+def sky_vectors(law: Law, sigma: Float64, share: Float64) -> Float64:
+    """V (n, r, P) with Sigma^-1 = D^-1 - V^T V by Woodbury's identity, for a law of the sky."""
+    members = stretch_of(law, sigma.shape[-1]) == np.arange(STRETCHES[law])[:, None]
+    rest = 1.0 - share**2
+    inner = 1.0 + (share**2 / rest) @ members.T  # diagonal, for stretches do not overlap
+    vectors: Float64 = (share / rest / sigma)[:, None, :] * members / np.sqrt(inner)[:, :, None]
+    return vectors
+
+
+def axis_names(column: NDArray[np.intp]) -> NDArray[np.str_]:
+    """Names of the labels in columns (T,)."""
+    return np.array(LABELS)[column]
+
+
+def _law_of(row: int, laws: Sequence[Law]) -> int:
+    return [number for number, law in enumerate(laws) if law in STRETCHES][row - len(laws)]
+
+
+def _shares(nodes: Float64) -> Float64:
+    """Probability that a uniform value snaps to each node: half its intervals over the whole; 1 of a fixed label."""
+    if len(nodes) == 1:
+        return np.ones(1)
+    edges = np.concatenate([nodes[:1], 0.5 * (nodes[1:] + nodes[:-1]), nodes[-1:]])
+    return np.diff(edges) / (nodes[-1] - nodes[0])
+
+
+def _slices(count: int) -> list[slice]:
+    return [slice(start, min(start + _TEMPLATES, count)) for start in range(0, count, _TEMPLATES)]
+
+
+def _single(values: NDArray[np.floating], device: str | torch.device) -> Tensor:
+    return torch.from_numpy(np.ascontiguousarray(values, dtype=np.float32)).to(device)
