@@ -50,7 +50,7 @@ _BOX: Final = ("a_M", "C_M")
 
 RUNGS: Final = {
     "none": Rung("nothing else", ()),
-    "3D": Rung("T_eff, [M/H]", _3D),
+    "3D": Rung("3D: T_eff, [M/H]", _3D),
     "5D": Rung("5D: T_eff, [M/H], [α/M], [C/M]", _5D),
     "5D_box": Rung("5D, [α/M] and [C/M] bounded", _5D, box=_BOX),
     "amplitude": Rung("5D + amplitude", (*_5D, *CONTINUUM[:1])),

@@ -25,7 +25,10 @@ def summarise_nuisances(table: NuisanceTable, solar: CeilingTable | None = None)
         would have; r2max_median and r2_aggregate as in `ceilings`; with scatter also information_gain_median
         [dex^-2], what the noise's size adds to the information on log g with the same unknowns (for the rung with
         conditions: against conditions known and no scatter).
-    paired/: see `_paired`. solar: the 3D table of the paper's 1260 solar nodes, for the comparison as published.
+    paired/[solar/ | interior/]<magnitude>/: crlb_ratio_*, the 5D over the 3D bound of the same node, and further values
+        that take the comparison as published apart (`_unpaired`); paired/crlb_ratio_median_range, largest minus
+        smallest median of the magnitudes, and paired/crlb_ratio_over_magnitudes_median, a node's largest ratio over its
+        smallest. solar: the 3D table of the paper's 1260 solar nodes, for the comparison as published.
     """
     values: dict[str, float] = {}
     for rung in table.rungs:
@@ -35,13 +38,13 @@ def summarise_nuisances(table: NuisanceTable, solar: CeilingTable | None = None)
     for k, magnitude in enumerate(table.paired_magnitudes):
         values |= {f"paired/{name}": value for name, value in _paired(table, k).items()}
         values |= _unpaired(table, k, f"paired/{magnitude:g}", solar)
-    medians = [values[f"paired/{magnitude:g}/crlb_ratio_median"] for magnitude in table.paired_magnitudes]
     ratio = table.crlb_5d / table.crlb_3d
+    medians = [_median(each) for each in ratio]
     return values | {
         "paired/n_nodes": float(len(table.labels)),
         "paired/solar/n_nodes": float(table.solar.sum()),
         "paired/crlb_ratio_median_range": max(medians) - min(medians),
-        "paired/crlb_ratio_change_over_magnitudes_median": float(np.nanmedian(ratio.max(axis=0) / ratio.min(axis=0))),
+        "paired/crlb_ratio_over_magnitudes_median": _median(ratio.max(axis=0) / ratio.min(axis=0)),
     }
 
 
@@ -60,7 +63,7 @@ def _rung(table: NuisanceTable, rung: str, m: int) -> dict[str, float]:
     }
     if without := RUNGS[rung].without_scatter:
         gain = 1.0 / crlb - 1.0 / table.bound(without)[m]
-        result["information_gain_median"] = float(np.nanmedian(gain))
+        result["information_gain_median"] = _median(gain)
     return result
 
 
@@ -96,7 +99,7 @@ def _unpaired(table: NuisanceTable, k: int, address: str, solar: CeilingTable | 
     rows = np.flatnonzero(solar.magnitudes == table.paired_magnitudes[k]) if solar else np.empty(0)
     if solar and rows.size:
         steps = {"published": solar.crlb[rows[0]], "lattice": steps.pop("solar"), **steps}
-    medians = {name: float(np.nanmedian(bounds)) for name, bounds in steps.items()}
+    medians = {name: _median(bounds) for name, bounds in steps.items()}
     ceilings = {name: float(r2max(np.array(value))) for name, value in medians.items()}
     names = list(steps)
     pairs = [*zip(names, names[1:], names[1:], strict=False), (names[0], names[-1], "unpaired")]
@@ -105,6 +108,11 @@ def _unpaired(table: NuisanceTable, k: int, address: str, solar: CeilingTable | 
         f"{address}/{name}_r2max_drop": 1.0 - ceilings[after] / ceilings[before] if ceilings[before] else float("nan")
         for before, after, name in pairs
     }
+
+
+def _median(values: Array) -> float:
+    finite = values[np.isfinite(values)]
+    return float(np.median(finite)) if finite.size else float("nan")
 
 
 def _spread(name: str, values: Array) -> dict[str, float]:

@@ -1,0 +1,140 @@
+"""Evidence values of the nuisance table: hand-made bounds whose summaries are known."""
+
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+from repro.bounds.nuisance_table import RUNGS, NuisanceTable
+from repro.bounds.table import CeilingTable
+from repro.scores.nuisances import summarise_nuisances
+from repro.spectra.lattice import Lattice
+
+LATTICE = Lattice(
+    {
+        "T_eff": (4000.0, 4500.0, 5000.0, 5500.0),
+        "log_g": (1.0, 2.0, 3.0, 4.0, 5.0),
+        "M_H": (-1.0, 0.0),
+        "a_M": (0.0, 0.25),
+        "C_M": (-0.25, 0.0),
+    }
+)
+
+
+def make_table(crlb_3d, crlb_5d, rungs=None):
+    """A table at magnitude 21.5, (N,) bounds each; a rung not named has the bound of 5D."""
+    rungs = rungs or {}
+    ladder = np.array([[np.broadcast_to(rungs.get(name, crlb_5d), LATTICE.size)] for name in RUNGS])
+    return NuisanceTable(
+        rungs=tuple(RUNGS),
+        magnitudes=np.array([21.5]),
+        paired_magnitudes=np.array([21.5]),
+        labels=LATTICE.labels,
+        interior=LATTICE.labels[:, 1] == 3.0,
+        crlb=ladder,
+        crlb_3d=np.broadcast_to(crlb_3d, LATTICE.size)[None].copy(),
+        crlb_5d=np.broadcast_to(crlb_5d, LATTICE.size)[None].copy(),
+    )
+
+
+def test_rungs_are_compared_node_by_node_with_5d():
+    base = np.geomspace(0.01, 1.0, LATTICE.size)
+    factor = 1.0 + np.arange(LATTICE.size) % 3  # 1, 2, 3 in turn
+    table = make_table(
+        base, base, {"all": base * factor**2, "none": 0.25 * base, "5D_scatter": 1.0 / (1.0 / base + 0.7)}
+    )
+    values = summarise_nuisances(table)
+    assert values["nuisances/5D/21.5/sigma_median"] == pytest.approx(np.sqrt(0.1), rel=0.02)
+    assert values["nuisances/all/21.5/sigma_ratio_median"] == pytest.approx(2.0)
+    assert values["nuisances/all/21.5/sigma_ratio_p10"] == pytest.approx(1.0)
+    assert values["nuisances/all/21.5/sigma_ratio_p90"] == pytest.approx(3.0)
+    assert values["nuisances/5D/21.5/schur_median"] == pytest.approx(0.25)
+    assert values["nuisances/all/21.5/schur_median"] == pytest.approx(0.25 / 4.0)
+    assert values["nuisances/5D/21.5/r2_aggregate"] == pytest.approx(1.0 - base.mean() / (5.0 / 3.0))
+    assert values["nuisances/5D/21.5/r2max_median"] == pytest.approx(1.0 - np.median(base) / (5.0 / 3.0))
+    assert values["nuisances/5D_scatter/21.5/information_gain_median"] == pytest.approx(0.7)
+    assert "nuisances/5D/21.5/information_gain_median" not in values
+
+
+def test_scatter_rungs_take_their_schur_ratio_from_their_own_observer():
+    table = make_table(0.2, 0.4, {"none": 0.1, "none_scatter": 0.05})
+    values = summarise_nuisances(table)
+    assert values["nuisances/5D/21.5/schur_median"] == pytest.approx(0.25)
+    assert values["nuisances/5D_scatter/21.5/schur_median"] == pytest.approx(0.125)
+    assert values["nuisances/none_scatter/21.5/information_gain_median"] == pytest.approx(10.0)
+
+
+def test_pairs_are_ratios_on_the_same_node():
+    solar = (LATTICE.labels[:, 3] == 0.0) & (LATTICE.labels[:, 4] == 0.0)
+    inner = LATTICE.labels[:, 1] == 3.0
+    ratio = np.where(solar, 1.5, 1.1) + np.where(inner, 0.05, 0.0)
+    crlb = np.random.default_rng(0).uniform(0.01, 1.0, LATTICE.size)
+    values = summarise_nuisances(make_table(crlb, crlb * ratio))
+    assert values["paired/21.5/crlb_ratio_min"] == pytest.approx(1.1)
+    assert values["paired/21.5/crlb_ratio_median"] == pytest.approx(1.1)
+    assert values["paired/21.5/crlb_ratio_p90"] == pytest.approx(1.5)
+    assert values["paired/21.5/crlb_ratio_max"] == pytest.approx(1.55)
+    assert values["paired/solar/21.5/crlb_ratio_min"] == pytest.approx(1.5)
+    assert values["paired/solar/21.5/sigma_ratio_median"] == pytest.approx(np.sqrt(1.5))
+    assert values["paired/interior/21.5/crlb_ratio_min"] == pytest.approx(1.15)
+    assert values["paired/n_nodes"] == LATTICE.size and values["paired/solar/n_nodes"] == solar.sum() == 40
+    assert values["paired/crlb_ratio_median_range"] == 0.0
+
+
+def ceiling(crlb):
+    """A 3D table of other nodes at magnitudes 18 and 21.5 with one bound everywhere."""
+    m, n = 2, 7
+    plain = {name: np.ones((m, n)) for name in ("conditional", "schur", "condition_raw", "condition_scaled", "snr")}
+    bounds = {name: np.full((m, n), crlb) for name in CeilingTable.__annotations__ if name.startswith("crlb")}
+    return CeilingTable(
+        target="log_g",
+        free=("T_eff", "log_g", "M_H"),
+        magnitudes=np.array([18.0, 21.5]),
+        labels=np.zeros((n, 5)),
+        interior=np.ones(n, dtype=bool),
+        correlations=np.zeros((m, n, 3)),
+        rank=np.full((m, n), 3),
+        identifiable=np.ones((m, n), dtype=bool),
+        snr_percentiles=np.ones((m, 3)),
+        error_median=np.ones(m),
+        **plain,
+        **bounds,
+    )
+
+
+def test_the_published_drop_is_a_product_of_population_and_marginalisation():
+    solar = (LATTICE.labels[:, 3] == 0.0) & (LATTICE.labels[:, 4] == 0.0)
+    crlb = np.where(solar, 0.2, 0.3)
+    values = summarise_nuisances(make_table(crlb, 1.2 * crlb))
+    v = 5.0 / 3.0
+    assert values["paired/21.5/population_crlb_ratio"] == pytest.approx(1.5)
+    assert values["paired/21.5/marginalisation_crlb_ratio"] == pytest.approx(1.2)
+    assert values["paired/21.5/unpaired_crlb_ratio"] == pytest.approx(1.8)
+    assert values["paired/21.5/unpaired_r2max_drop"] == pytest.approx(1.0 - (v - 0.36) / (v - 0.2))
+    assert values["paired/21.5/population_r2max_drop"] == pytest.approx(1.0 - (v - 0.3) / (v - 0.2))
+    with_grid = summarise_nuisances(make_table(crlb, 1.2 * crlb), ceiling(0.25))
+    assert with_grid["paired/21.5/lattice_crlb_ratio"] == pytest.approx(0.8)
+    assert with_grid["paired/21.5/population_crlb_ratio"] == pytest.approx(1.5)
+    assert with_grid["paired/21.5/unpaired_crlb_ratio"] == pytest.approx(1.44)
+    factors = [
+        1.0 - with_grid[f"paired/21.5/{name}_r2max_drop"] for name in ("lattice", "population", "marginalisation")
+    ]
+    assert 1.0 - with_grid["paired/21.5/unpaired_r2max_drop"] == pytest.approx(np.prod(factors))
+
+
+def test_nodes_without_a_bound_are_left_out():
+    crlb = np.full(LATTICE.size, 0.25)
+    crlb[::5] = np.nan
+    values = summarise_nuisances(make_table(np.full(LATTICE.size, 0.2), crlb))
+    assert values["nuisances/5D/21.5/sigma_median"] == pytest.approx(0.5)
+    assert values["paired/21.5/crlb_ratio_median"] == pytest.approx(1.25)
+    hopeless = summarise_nuisances(make_table(np.full(LATTICE.size, np.nan), np.full(LATTICE.size, np.nan)))
+    assert not [address for address in hopeless if address.startswith("nuisances/")]
+
+
+def test_only_numpy_is_loaded():
+    heavy = "('torch', 'pandas', 'h5py', 'scipy')"
+    code = f"import sys, repro.scores.nuisances; print([m for m in {heavy} if m in sys.modules])"
+    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert result.stdout.strip() == "[]"
