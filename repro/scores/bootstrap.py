@@ -38,6 +38,14 @@ def resamples(n: int, *, seed: int = 0, size: int = SIZE) -> NDArray[np.intp]:
     return np.random.default_rng((seed, n)).integers(0, n, size=(size, n))
 
 
+def counts(n: int) -> NDArray[np.float64]:
+    """How often each of n stars counts, (1 + SIZE, n): once in the measured value, then as drawn in each resample.
+
+    Its products with columns of stars are the sums that R2 and the like are made of, for all resamples at once.
+    """
+    return np.vstack((np.ones(n), *(np.bincount(rows, minlength=n) for rows in resamples(n))))
+
+
 def scored(statistic: Statistic, n: int, chosen: NDArray[np.bool_] | None = None) -> Scored:
     """`statistic` on n stars, or those `chosen` (n,), and on the common resamples of the n.
 

@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 from repro.bounds.table import CeilingTable
 from repro.errors import DataError
 from repro.scores.bins import FEWEST, cells, magnitude_bins, snr_bins
-from repro.scores.bootstrap import Scored, resamples
+from repro.scores.bootstrap import Scored, counts
 from repro.scores.ceilings import PAPER_VARIANCE
 from repro.scores.predictions import PredictionTable
 
@@ -126,7 +126,7 @@ def efficiency(
     squared = np.stack([np.mean((table.of(model)[:, chosen] - truth) ** 2, axis=0) for model in table.models])
     losses = np.stack([c.loss[_places(c.stars, table.stars[chosen])] for c in ceilings])
     bins = {name: members[chosen] for name, members in {**_bins(table), **(extra or {})}.items()}
-    draws = _draws(len(truth))
+    draws = counts(len(truth))
     centred = truth - truth.mean()
     columns = np.vstack((np.ones_like(truth), centred, centred**2, squared, losses)).T  # (n, 3 + M + C)
     columns[~np.isfinite(columns)] = np.inf
@@ -220,12 +220,6 @@ def _common(table: PredictionTable, ceilings: tuple[Ceiling, ...]) -> NDArray[np
 def _places(stars: NDArray[np.intp], wanted: NDArray[np.intp]) -> NDArray[np.intp]:
     order = np.argsort(stars)
     return order[np.searchsorted(stars, wanted, sorter=order)]
-
-
-def _draws(n: int) -> Array:
-    """How often each star counts, (1 + B, n): once in the measured value, as drawn in each resample."""
-    drawn = [np.bincount(rows, minlength=n) for rows in resamples(n)]
-    return np.vstack((np.ones(n), *drawn))
 
 
 def _sums(draws: Array, columns: Array, members: Members) -> Array:
