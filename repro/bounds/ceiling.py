@@ -21,6 +21,9 @@ from repro.spectra.nodes import NodeGrid
 
 MAGNITUDES: Final = (18.0, 20.0, 21.5, 22.0, 22.5, 23.0)  # of the six published Fisher grids
 
+_IDENTITY_NODES: Final = 2000  # at most, evenly spread; a 3D grid has fewer
+_UNIT: Final = 250.0  # [K] of a temperature scale that makes all labels of order one
+
 
 def lattice_ceiling(
     grid: NodeGrid,
@@ -52,7 +55,7 @@ def lattice_ceiling(
     names = stencils[0].names
     if target not in names:
         raise ParameterError(f"'{target}' is not a free axis of this lattice ({', '.join(names)})")
-    work = _Work(
+    work = BlockWork(
         unit_median(grid), stencils, NoiseTerms.of(noise_model, conditions), tuple(magnitudes), noise_level, target
     )
     count = grid.lattice.size
@@ -71,6 +74,7 @@ def lattice_ceiling(
         labels=np.asarray(grid.lattice.labels, dtype=float),
         interior=interior(grid.lattice),
         conditions={"noise": float(noise_level), **(recorded or {})},
+        identities=identities(work),
         snr_percentiles=np.sqrt([[histogram.percentile(q) for q in SNR_PERCENTILES] for histogram in work.snr_squared]),
         error_median=np.array([histogram.percentile(50.0) for histogram in work.weight]) ** -0.5,
         **{name: np.concatenate([arrays[name] for arrays in found], axis=1) for name in found[0]},
@@ -78,7 +82,7 @@ def lattice_ceiling(
 
 
 @dataclass
-class _Work:
+class BlockWork:
     """What one block of nodes takes; threads share it, and add to the same histograms."""
 
     grid: NodeGrid  # of median 0.5
@@ -94,7 +98,7 @@ class _Work:
 
     def __call__(self, nodes: slice) -> dict[str, NDArray[Any]]:
         """The arrays of a `CeilingTable` that have magnitudes and nodes, (M, B, ...)."""
-        weights = self._weights(nodes)
+        weights = self.weights(nodes)
         column = self.stencils[0].names.index(self.target)
         derivatives = jacobians(self.stencils, self.grid.flux, nodes)
         information = dict(zip(SCHEMES, (weighted_information(each, weights) for each in derivatives), strict=True))
@@ -104,15 +108,16 @@ class _Work:
         result["snr"] = self._snr(nodes, weights)
         return {name: np.moveaxis(values, 1, 0) for name, values in result.items()}
 
-    def _weights(self, nodes: slice) -> NDArray[np.float64]:
+    def weights(self, nodes: slice | NDArray[np.intp]) -> NDArray[np.float64]:
         """1 / error^2 (B, M, P)."""
         flux, zero_point = self.grid.flux[nodes], self.grid.zero_point[nodes]
         variance = self.noise.variances(flux, zero_point, self.magnitudes)
         variance *= self.noise_level**2
         if not 0.0 < variance.min() <= variance.max() < np.inf:
             node, _, pixel = np.argwhere(~(np.isfinite(variance) & (variance > 0.0)))[0]
+            row = np.arange(self.grid.lattice.size)[nodes][node]
             raise DataError(
-                f"the error of node {nodes.start + node}, pixel {pixel} is not positive and finite: check its flux "
+                f"the error of node {row}, pixel {pixel} is not positive and finite: check its flux "
                 f"({flux[node, pixel]}) and zero point ({zero_point[node]})"
             )
         return np.reciprocal(variance, out=variance)
@@ -128,3 +133,29 @@ class _Work:
         middle = squared.shape[2] // 2
         both = squared[:, :, [middle - 1 + squared.shape[2] % 2, middle]]
         return np.sqrt(both.astype(np.float64)).mean(axis=2)
+
+
+def identities(work: BlockWork) -> dict[str, float]:
+    """What must hold whatever the spectra are, as the largest deviation over nodes at the first magnitude.
+
+    crlb_noise_squared: of C(2 sigma) / C(sigma) from 4.
+    schur_scalar_noise: relative change of the Schur ratio when all errors are doubled.
+    unit_rescaling: relative change of the bound when T_eff is counted in units of 250 K.
+    """
+    count, stencil = work.grid.lattice.size, work.stencils[0]
+    column = stencil.names.index(work.target)
+    units = np.array([_UNIT if name == "T_eff" else 1.0 for name in stencil.names])
+    chosen = np.unique(np.linspace(0, count - 1, min(count, _IDENTITY_NODES)).astype(np.intp))
+    found = []
+    for nodes in np.array_split(chosen, -(-len(chosen) // 32)):
+        weights = work.weights(nodes)[:, :1]
+        jacobian = stencil.jacobian(work.grid.flux, nodes)
+        both = weighted_information(jacobian, np.concatenate([weights, 0.25 * weights], axis=1))
+        plain, doubled = (marginal(both[:, place], column) for place in (0, 1))
+        rescaled = marginal_bound(weighted_information(jacobian * units[:, None], weights)[:, 0], column)
+        ratios = (doubled.crlb / plain.crlb - 4.0, doubled.schur / plain.schur - 1.0, rescaled / plain.crlb - 1.0)
+        found.append(np.abs(ratios))
+    names = ("crlb_noise_squared", "schur_scalar_noise", "unit_rescaling")
+    deviations = np.concatenate(found, axis=1)
+    finite = np.where(np.isfinite(deviations), deviations, -np.inf).max(axis=1)
+    return {name: float(value) for name, value in zip(names, finite, strict=True) if np.isfinite(value)}

@@ -36,13 +36,29 @@ def unit_median_jacobian(flux: NDArray[np.floating], jacobian: NDArray[np.floati
     The slope of the median over any finite change of a label is the mean over the pixels near it; that mean over the
     5 % of the pixels nearest in rank is taken here.
     """
-    pixels = flux.shape[1]
-    first = max((pixels - _RANKS) // 2, 0)
-    near = np.argsort(flux, axis=1, kind="stable")[:, first : pixels - first]
+    near = _near_median(flux)
     slope = np.take_along_axis(jacobian, near[:, None, :], axis=2).mean(axis=2)
     median = np.median(flux, axis=1).astype(np.float64)
     relative = slope / median[:, None]
     return MEDIAN / median[:, None, None] * (jacobian - relative[:, :, None] * flux[:, None, :])
+
+
+def unit_median_beside(flux: NDArray[np.floating], reference: NDArray[np.floating]) -> NDArray[np.float64]:
+    """Spectra (S, P) of labels close to those of `reference` (P,), scaled as it is by a median of 0.5.
+
+    The scale follows the mean of the pixels near the median of the reference: at first order that of
+    `unit_median_jacobian`, and smooth in the labels where the sample median jumps.
+    """
+    near = _near_median(reference[None])[0]
+    drift = flux[:, near].mean(axis=1, dtype=np.float64) - reference[near].mean(dtype=np.float64)
+    return MEDIAN / (np.median(reference) + drift)[:, None] * flux
+
+
+def _near_median(flux: NDArray[np.floating]) -> NDArray[np.intp]:
+    """Pixels (B, 5 % of P) whose flux is nearest in rank to the median."""
+    pixels = flux.shape[1]
+    first = max((pixels - _RANKS) // 2, 0)
+    return np.argsort(flux, axis=1, kind="stable")[:, first : pixels - first]
 
 
 def node_errors(

@@ -50,6 +50,7 @@ class CeilingTable:
     snr_percentiles: NDArray[np.float64]  # (M, 3) of flux / error over all nodes and pixels, at SNR_PERCENTILES
     error_median: NDArray[np.float64]  # (M,) over all nodes and pixels
     conditions: Mapping[str, Any] = field(default_factory=dict)  # how it was made: noise level, source, grid, ...
+    identities: Mapping[str, float] = field(default_factory=dict)  # see `ceiling.identities`
 
     def label(self, name: str) -> NDArray[np.float64]:
         """Values (N,) of one label."""
@@ -91,6 +92,8 @@ class DerivativeComparison:
     interior: NDArray[np.bool_]  # (n,) a neighbour on both sides along every free axis
     difference: NDArray[np.float64]  # (n, k) |J_lattice - J_exact| / |J_exact|, pixels weighted with 1 / error^2
     crlb_ratio: NDArray[np.float64]  # (n,) marginal bound of the target from lattice differences over the exact one
+    crlb_ratio_richardson: NDArray[np.float64]  # (n,) same from five-point differences
+    crlb_ratio_spline: NDArray[np.float64]  # (n,) same from slopes of the spline
     crlb: NDArray[np.float64]  # (n,) the exact one [target unit^2]
     conditions: Mapping[str, Any] = field(default_factory=dict)
 

@@ -31,6 +31,9 @@ _REGIONS: Final = {
     "metal_rich": ("M_H", -0.25, np.inf),
 }
 
+ROUTES: Final = ("second_order", "richardson", "spline")  # to the derivatives, beside the paper's first-order edges
+AGREEMENT: Final = 0.01  # relative, of the routes' bounds
+
 _STATISTICS: Final[dict[str, Callable[[Array], float]]] = {"mean": np.mean, "std": np.std, "min": np.min, "max": np.max}
 
 
@@ -38,7 +41,8 @@ def summarise(table: CeilingTable) -> dict[str, float]:
     """All evidence values of a table: address -> value, e.g. "3D/21.5/r2max_median".
 
     The first part of an address is the number of free labels; after it may stand a part of the nodes: "interior", a
-    region such as "metal_poor", or one gravity such as "log_g=3.5". Statistics run over identifiable nodes with equal
+    region such as "metal_poor", or one gravity such as "log_g=3.5". Identities stand under "checks/", of grids with
+    other than three free labels under "checks/5D/". Statistics run over identifiable nodes with equal
     weights, except those named after the label law. Bounds come from first-order edges except where the name says
     otherwise. What cannot be given (an SNR outside the magnitudes, an ill-posed condition number) is not finite.
     """
@@ -48,13 +52,17 @@ def summarise(table: CeilingTable) -> dict[str, float]:
         f"{prefix}/n_nodes": float(len(table.labels)),
         f"{prefix}/n_not_identifiable": float((~table.identifiable).any(axis=0).sum()),
         f"{prefix}/n_interior": float(table.interior.sum()),
-        "checks/schur_against_inverse": _largest(np.abs(table.crlb_inverse / table.crlb - 1.0)),
     }
+    values |= {f"{_checks(table)}/{name}": value for name, value in table.identities.items()}
+    values[f"{_checks(table)}/schur_against_inverse"] = _largest(np.abs(table.crlb_inverse / table.crlb - 1.0))
     for m, magnitude in enumerate(table.magnitudes):
         values |= {f"{prefix}/{magnitude:g}/{name}": value for name, value in rows[m].items()}
         for part, nodes in _parts(table).items():
             inside = _part(table, m, nodes)
             values |= {f"{prefix}/{part}/{magnitude:g}/{name}": value for name, value in inside.items()}
+        for part, nodes in (("", table.identifiable[m]), ("interior/", table.interior), ("edges/", ~table.interior)):
+            routes = _routes(table, m, nodes)
+            values |= {f"{prefix}/{part}{magnitude:g}/{name}": value for name, value in routes.items()}
     values |= {f"{prefix}/{name}": value for name, value in _across_magnitudes(table, rows).items()}
     return values
 
@@ -63,7 +71,9 @@ def summarise_derivatives(comparison: DerivativeComparison, prefix: str) -> dict
     """Evidence values of a comparison of derivatives under `prefix`/autodiff/: over all sampled nodes and inner ones.
 
     difference_<label>_median and _max: relative, error-weighted norm of lattice minus exact derivative.
-    crlb_ratio_median, _p10, _p90: bound from lattice differences over that from exact derivatives.
+    crlb_ratio_median, _p10, _p90: bound from lattice differences over that from exact derivatives; likewise
+        crlb_ratio_richardson_ and crlb_ratio_spline_.
+    share_crlb_within_1pc, _richardson, _spline: nodes where that ratio is 1 to 1 %.
     """
     everywhere = np.ones(len(comparison.nodes), dtype=bool)
     values = {}
@@ -74,8 +84,11 @@ def summarise_derivatives(comparison: DerivativeComparison, prefix: str) -> dict
             values |= {
                 f"{address}/{name}": value for name, value in _robust(f"difference_{label}", column, "max").items()
             }
-        ratio = comparison.crlb_ratio[population]
-        values |= {f"{address}/{name}": value for name, value in _robust("crlb_ratio", ratio).items()}
+        for route in ("", "_richardson", "_spline"):
+            ratio = getattr(comparison, f"crlb_ratio{route}")[population]
+            values |= {f"{address}/{name}": value for name, value in _robust(f"crlb_ratio{route}", ratio).items()}
+            if ratio.size:
+                values[f"{address}/share_crlb_within_1pc{route}"] = float(np.mean(np.abs(ratio - 1.0) <= AGREEMENT))
     return values
 
 
@@ -126,6 +139,28 @@ def _parts(table: CeilingTable) -> dict[str, NDArray[np.bool_]]:
     return parts | {f"log_g={node:g}": gravity == node for node in np.unique(gravity)}
 
 
+def _checks(table: CeilingTable) -> str:
+    return "checks" if len(table.free) == 3 else f"checks/{len(table.free)}D"
+
+
+def _routes(table: CeilingTable, m: int, nodes: NDArray[np.bool_]) -> dict[str, float]:
+    """How far the bounds of the other derivatives lie from those of first-order edges, over some nodes (N,)."""
+    use = nodes & table.identifiable[m]
+    routes = np.stack([getattr(table, f"crlb_{route}")[m, use] for route in ROUTES]) / table.crlb[m, use]
+    values = {}
+    for route, ratio in zip(ROUTES, routes, strict=True):
+        finite = np.abs(ratio[np.isfinite(ratio)] - 1.0)
+        if finite.size:
+            values[f"crlb_{route}_change_median"], values[f"crlb_{route}_change_p90"] = np.percentile(finite, (50, 90))
+    if use.any():
+        spread_of_routes = np.maximum(routes.max(axis=0), 1.0) / np.minimum(routes.min(axis=0), 1.0)
+        values["share_routes_within_1pc"] = np.mean(spread_of_routes <= 1.0 + AGREEMENT)
+        values["routes_spread_median"] = _median(spread_of_routes - 1.0)
+        # truncation left aside: the two routes of higher order
+        values["share_richardson_spline_within_1pc"] = np.mean(np.abs(routes[2] / routes[1] - 1.0) <= AGREEMENT)
+    return {name: float(value) for name, value in values.items()}
+
+
 def _part(table: CeilingTable, m: int, nodes: NDArray[np.bool_]) -> dict[str, float]:
     use = nodes & table.identifiable[m]
     if not use.any():
@@ -149,10 +184,10 @@ def _magnitude(table: CeilingTable, m: int) -> dict[str, float]:
     ceiling, sigma = r2max(crlb), np.sqrt(crlb)
     low, middle, high = table.snr_percentiles[m]
     result = {"snr_median": middle, "snr_p5": low, "snr_p95": high, "error_median": table.error_median[m]}
-    result |= _spread("r2max", ceiling, "mean", "std")
-    result |= _spread("sigma", sigma)
-    result |= _spread("crlb", crlb, "mean", "min", "max")
-    result |= _spread("schur", table.schur[m, use], "min", "max")
+    result |= spread("r2max", ceiling, "mean", "std")
+    result |= spread("sigma", sigma)
+    result |= spread("crlb", crlb, "mean", "min", "max")
+    result |= spread("schur", table.schur[m, use], "min", "max")
     result |= {
         "r2max_share_zero": np.mean(ceiling == 0.0),
         "r2max_median_unclipped": np.median(1.0 - crlb / PAPER_VARIANCE),
@@ -172,7 +207,8 @@ def _magnitude(table: CeilingTable, m: int) -> dict[str, float]:
     return {name: float(value) for name, value in result.items()}
 
 
-def _spread(name: str, values: Array, *extra: str) -> dict[str, float]:
+def spread(name: str, values: Array, *extra: str) -> dict[str, float]:
+    """Tenth, middle and ninetieth percentile of values (n,), and further statistics, under names that begin alike."""
     low, middle, high = np.percentile(values, (10.0, 50.0, 90.0))
     result = {f"{name}_p10": low, f"{name}_median": middle, f"{name}_p90": high}
     return result | {f"{name}_{statistic}": _STATISTICS[statistic](values) for statistic in extra}
@@ -181,7 +217,7 @@ def _spread(name: str, values: Array, *extra: str) -> dict[str, float]:
 def _robust(name: str, values: Array, *extra: str) -> dict[str, float]:
     """The same of the finite values; nothing if there are none."""
     finite = values[np.isfinite(values)]
-    return {key: float(value) for key, value in _spread(name, finite, *extra).items()} if finite.size else {}
+    return {key: float(value) for key, value in spread(name, finite, *extra).items()} if finite.size else {}
 
 
 def _largest(values: Array) -> float:
