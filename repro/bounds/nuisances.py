@@ -3,8 +3,8 @@
 Making the coefficients of further columns B unknown beside the labels leaves of the derivatives J what the columns
 cannot mimic, J - B (B^T S^-1 B)^-1 B^T S^-1 J; that is the marginal bound of the information of J and B together.
 
-The stored spectra are divided by their own noise-free median, so that the amplitude is known exactly, which no
-observer knows: he divides by something measured. All nuisances act on the divided spectrum mu:
+The stored spectra are divided by their own noise-free median, so that the amplitude is known exactly. No observer knows
+it: he divides by something measured. All nuisances act on the divided spectrum mu:
 
     amplitude     d mu = mu. With it unknown the label derivatives may contain any multiple of mu, hence the bound no
                   longer depends on what spectra were divided by.
@@ -15,10 +15,10 @@ observer knows: he divides by something measured. All nuisances act on the divid
                   pixel: exact where a Gaussian broadens a little more (d K / d s^2 = K'' / 2). Stretching the
                   instrument's kernel gives almost the same column (cosine 0.999) and so almost the same bound
 
-A shifted or broadened spectrum would be divided by a median of its own; the pixels about the median lie in continuum
-and lines of both slopes, so that the difference, a multiple of mu, is negligible, and none once the amplitude is
-unknown. Slopes and curvatures on the pixels are those of the quintic spline through them: the line-spread function
-leaves nothing near the pixels' Nyquist frequency.
+A shifted or broadened spectrum would be divided by a median of its own, which adds a multiple of mu: of no consequence
+once the amplitude is unknown, and else left out (on the LTE grid it would change the bound with the width unknown by
+1e-6 in the median and at most 4 % at a node, with the velocity unknown by at most 0.3 %). Slopes and curvatures on the
+pixels are those of the quintic spline through them: the line-spread function leaves little near the Nyquist frequency.
 """
 
 import os

@@ -2,12 +2,10 @@
 
 A pixel x ~ N(mu, sigma^2) carries 2 (d ln sigma/d theta_i) (d ln sigma/d theta_j) beside J_i J_j / sigma^2 (Kay 1993,
 Fundamentals of Statistical Signal Processing I, section 3.9). At fixed angles and seeing the variance of a spectrum mu
-on any scale is v = alpha (L mu + alpha B), alpha = 10^(0.4 (magnitude - zero point)) (`scaling.NoiseTerms`), so that
-all slopes of ln sigma follow in closed form from those of mu and of the zero point:
+on any scale is alpha (L mu + alpha B), alpha = 10^(0.4 (magnitude - zero point)) (`scaling.NoiseTerms`). With
+q = L mu / 2 (L mu + alpha B), half the star's own share of it, all slopes of ln sigma follow in closed form:
 
-    d ln sigma/d theta = h (d mu/d theta - lambda mu) + lambda,    h = L / 2 (L mu + alpha B),
-
-with lambda = d ln alpha/d theta. For the magnitude d mu = 0 and lambda = 0.4 ln 10.
+    d ln sigma = q (d ln mu + d ln L) + (1/2 - q) d ln B + (1 - q) d ln alpha.
 """
 
 from collections.abc import Mapping
@@ -33,10 +31,13 @@ RANGES: Final = {name: LAWS[column] for name, column in _COLUMNS.items()}  # of 
 
 @dataclass(frozen=True)
 class Scatter:
-    """The noise model about one set of conditions: its terms, and their slopes with respect to angles and seeing."""
+    """The noise model about one set of conditions.
+
+    terms: L and B there; slopes: d ln L and d ln B (P,) with respect to each of `RANGES`.
+    """
 
     terms: NoiseTerms
-    slopes: Mapping[str, NoiseTerms]
+    slopes: Mapping[str, tuple[Array, Array]]
 
     @classmethod
     def of(cls, noise_model: NoiseModel, conditions: Conditions) -> "Scatter":
@@ -51,8 +52,9 @@ class Scatter:
             ends = max(value - step, low), min(value + step, high)
             below, above = (NoiseTerms.of(noise_model, replace(conditions, **{name: end})) for end in ends)
             width = ends[1] - ends[0]
-            slopes[name] = NoiseTerms(
-                (above.light - below.light) / width, (above.background - below.background) / width
+            slopes[name] = (
+                np.log(above.light / below.light) / width,
+                np.log(above.background / below.background) / width,
             )
         return cls(NoiseTerms.of(noise_model, conditions), slopes)
 
@@ -61,24 +63,24 @@ class Scatter:
     ) -> Array:
         """d ln sigma (B, k + 4, P) with respect to k labels and then `CONDITIONS`.
 
-        flux (B, P), zero_point (B,): of the spectra. jacobian (B, k, P), zero_point_slopes (B, k): their derivatives
-        with respect to the labels. The noise level drops out.
+        flux (B, P) positive, zero_point (B,): of the spectra. jacobian (B, k, P), zero_point_slopes (B, k): their
+        derivatives with respect to the labels. The noise level drops out.
         """
         labels = jacobian.shape[1]
         alpha = np.exp(_PER_MAGNITUDE * (magnitude - zero_point))[:, None]
-        half = 0.5 / (self.terms.light * flux + alpha * self.terms.background)
-        dimming = -_PER_MAGNITUDE * zero_point_slopes[:, :, None]
+        light = self.terms.light * flux
+        share = 0.5 * light / (light + alpha * self.terms.background)
+        rest = 1.0 - share
         result = np.empty((len(flux), labels + len(CONDITIONS), flux.shape[1]))
-        np.multiply(dimming, -flux[:, None], out=result[:, :labels])
-        result[:, :labels] += jacobian
-        result[:, :labels] *= (self.terms.light * half)[:, None]
-        result[:, :labels] += dimming
+        np.multiply(jacobian, (share / flux)[:, None], out=result[:, :labels])
+        result[:, :labels] -= _PER_MAGNITUDE * zero_point_slopes[:, :, None] * rest[:, None]
         for place, name in enumerate(CONDITIONS, start=labels):
             if name == "mag":
-                result[:, place] = _PER_MAGNITUDE * (1.0 - self.terms.light * half * flux)
+                np.multiply(_PER_MAGNITUDE, rest, out=result[:, place])
             else:
-                slope = self.slopes[name]
-                result[:, place] = (slope.light * flux + alpha * slope.background) * half
+                of_light, of_background = self.slopes[name]
+                np.multiply(share, of_light - of_background, out=result[:, place])
+                result[:, place] += 0.5 * of_background
         return result
 
 

@@ -22,7 +22,7 @@ def summarise_nuisances(table: NuisanceTable, solar: CeilingTable | None = None)
 
     nuisances/<rung>/<magnitude>/: sigma_median, _p10, _p90 [dex] over nodes; sigma_ratio_median, _p10, _p90 to the 5D
         bound of the same node; schur_median, the share of the information that an observer who knows all but log g
-        would have; r2max_median and r2_aggregate as in `ceilings`; with scatter also information_gain_median
+        would have; r2max_median and r2_aggregate as in `ceilings`; with scatter also information_gain_*
         [dex^-2], what the noise's size adds to the information on log g with the same unknowns (for the rung with
         conditions: against conditions known and no scatter).
     paired/[solar/ | interior/]<magnitude>/: crlb_ratio_*, the 5D over the 3D bound of the same node, and further values
@@ -63,7 +63,7 @@ def _rung(table: NuisanceTable, rung: str, m: int) -> dict[str, float]:
     }
     if without := RUNGS[rung].without_scatter:
         gain = 1.0 / crlb - 1.0 / table.bound(without)[m]
-        result["information_gain_median"] = _median(gain)
+        result |= _spread("information_gain", gain[np.isfinite(gain)])
     return result
 
 

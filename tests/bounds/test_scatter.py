@@ -69,7 +69,7 @@ def test_slopes_with_respect_to_conditions_are_those_of_the_noise_model(problem)
             assert not slopes[:, column].any() and not expected.any()
         else:
             # slopes of the variance at the middle against those of ln sigma over the same span: second order in it
-            np.testing.assert_allclose(slopes[:, column], expected, atol=0.05 * np.abs(expected).max())
+            np.testing.assert_allclose(slopes[:, column], expected, atol=0.02 * np.abs(expected).max())
 
 
 def test_at_the_end_of_a_range_the_difference_is_one_sided():
@@ -77,8 +77,8 @@ def test_at_the_end_of_a_range_the_difference_is_one_sided():
     edge = Scatter.of(noise, replace(AT, zenith_angle=45.0, field_angle=0.0))
     near = Scatter.of(noise, replace(AT, zenith_angle=45.0 - 2.25, field_angle=0.0325))
     for name in ("zenith_angle", "field_angle"):
-        inner = near.slopes[name].background
-        np.testing.assert_allclose(edge.slopes[name].background, inner, atol=0.5 * np.abs(inner).max())
+        inner = near.slopes[name][1]
+        np.testing.assert_allclose(edge.slopes[name][1], inner, atol=0.5 * np.abs(inner).max())
 
 
 def test_information_in_the_size_of_noise_is_what_estimates_of_it_reach():
