@@ -148,8 +148,12 @@ class BSplines:
         return design.indices.reshape(shape)[:, 0].astype(np.int32), design.data.reshape(shape)
 
 
-def line_weights(lattice: Lattice, axis: NDArray[np.str_], labels: NDArray[np.float64]) -> csr_array:
+def line_weights(
+    lattice: Lattice, axis: NDArray[np.str_], labels: NDArray[np.float64], derivative: int = 0
+) -> csr_array:
     """Weights (n, N), sparse, of the models on the line through each of the labels (n, 5) along its axis (n,).
+
+    derivative: of which order along the axis, instead of the spectrum itself.
 
     Raises:
         DataError: as `spline_along_axis`, or an axis is unknown.
@@ -173,7 +177,7 @@ def line_weights(lattice: Lattice, axis: NDArray[np.str_], labels: NDArray[np.fl
             nodes = np.array(lattice.axes[name])[present]
             columns.append(on_line[members][:, present].ravel())
             rows.append(np.repeat(chosen[members], len(nodes)))
-            values.append(axis_weights(tuple(nodes), labels[chosen[members], number]).ravel())
+            values.append(axis_weights(tuple(nodes), labels[chosen[members], number], derivative).ravel())
     if not rows:
         return csr_array(shape)
     return csr_array((np.concatenate(values), (np.concatenate(rows), np.concatenate(columns))), shape=shape)
@@ -215,11 +219,14 @@ def _line(lattice: Lattice, name: str, labels: NDArray[np.float64]) -> NDArray[n
     return lattice.flat(positions.reshape(-1, len(LABELS))).reshape(-1, size)
 
 
-def axis_weights(nodes: tuple[float, ...], values: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Weights (n, K) of K nodes in the not-a-knot cubic spline at values (n,); a parabola or line below four nodes."""
+def axis_weights(nodes: tuple[float, ...], values: NDArray[np.float64], derivative: int = 0) -> NDArray[np.float64]:
+    """Weights (n, K) of K nodes in the not-a-knot cubic spline at values (n,); a parabola or line below four nodes.
+
+    derivative: of which order, instead of the spline itself.
+    """
     if len(nodes) == 1:
-        return np.ones((len(values), 1))
-    weights: NDArray[np.float64] = CubicSpline(nodes, np.eye(len(nodes)))(values)
+        return np.full((len(values), 1), 0.0 if derivative else 1.0)
+    weights: NDArray[np.float64] = CubicSpline(nodes, np.eye(len(nodes)))(values, derivative)
     return weights
 
 
