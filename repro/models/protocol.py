@@ -4,20 +4,14 @@ A model is handed the error array only if it declares `uses_error`: the errors o
 function of its labels, so that they alone give log g away.
 """
 
-from typing import Any, NamedTuple, Protocol, Self
+from typing import Any, Protocol, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
+from repro.training.spectra import Validation
+
 Array = NDArray[np.floating[Any]]
-
-
-class Validation(NamedTuple):
-    """Spectra with known labels that a model may choose its settings by: flux and error (n, P), y (n,)."""
-
-    flux: Array
-    y: Array
-    error: Array | None = None
 
 
 class Predictor(Protocol):

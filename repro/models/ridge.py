@@ -17,8 +17,8 @@ from scipy.linalg import lapack, solve_banded
 from torch import Tensor
 
 from repro.errors import DataError, ParameterError
-from repro.models.protocol import Array, Validation
-from repro.training.spectra import Source, as_source, blocks
+from repro.models.protocol import Array
+from repro.training.spectra import Source, Validation, as_source, blocks
 from repro.training.state import read_state, write_state
 
 # quarter decades: beyond 1e-3 and 1e6 the validation score no longer changes at any published noise level

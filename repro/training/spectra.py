@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import Any, Final, Protocol
+from typing import Any, Final, NamedTuple, Protocol
 
 import numpy as np
 import torch
@@ -13,6 +13,14 @@ from repro.errors import DataError
 from repro.spectra.noise import inject, standard_normal
 
 ROWS: Final = 512  # spectra of a block: 17 MB in float64
+
+
+class Validation(NamedTuple):
+    """Spectra with known labels that a model may choose its settings by: flux and error (n, P), y (n,)."""
+
+    flux: NDArray[np.floating[Any]]
+    y: NDArray[np.floating[Any]]
+    error: NDArray[np.floating[Any]] | None = None
 
 
 class Source(Protocol):

@@ -6,9 +6,8 @@ import torch
 from sklearn.linear_model import Ridge as ScikitRidge
 
 from repro.errors import DataError, ParameterError
-from repro.models.protocol import Validation
 from repro.models.ridge import Ridge, shifted_solutions
-from repro.training.spectra import NoisySpectra, blocks
+from repro.training.spectra import NoisySpectra, Validation, blocks
 
 ALPHAS = (1e-2, 1.0, 30.0, 1e3)
 

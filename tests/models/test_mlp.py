@@ -1,0 +1,86 @@
+"""The perceptron: standardisation, storage, and what it refuses."""
+
+import numpy as np
+import pytest
+import torch
+
+from repro.errors import DataError, ParameterError
+from repro.models.mlp import Mlp
+from repro.models.protocol import predict
+from repro.training.loop import Recipe
+from tests.training.learnable import source, trained, validation
+
+
+@pytest.fixture(scope="module")
+def model():
+    return trained(epochs=12)
+
+
+def test_it_beats_a_line_where_the_label_is_curved(model):
+    from repro.models.ridge import Ridge
+
+    spectra, y = source()
+    data = validation()
+    straight = Ridge().fit(spectra, y, validation=data)
+    error = [np.mean((fitted.predict(data.flux) - data.y) ** 2) for fitted in (model, straight)]
+    assert error[0] < 0.8 * error[1]
+
+
+def test_inputs_and_labels_are_standardised(model):
+    spectra, y = source()
+    network = model._network
+    shown = spectra.block(torch.arange(400), 0).double()
+    assert network.mean.numpy() == pytest.approx(shown.mean(dim=0).numpy(), abs=1e-6)
+    assert network.scale.numpy() == pytest.approx(shown.std(dim=0, correction=0).numpy(), rel=1e-5)
+    flux = validation().flux
+    again = network(torch.from_numpy(flux)).detach().double().numpy() * np.std(y) + np.mean(y)
+    assert model.predict(flux) == pytest.approx(again, abs=1e-6)
+
+
+def test_a_pixel_that_never_changes_does_no_harm():
+    spectra, y = source()
+    flux = spectra.block(torch.arange(400), 0).numpy().copy()
+    flux[:, 3] = 0.5
+    data = validation()
+    data.flux[:, 3] = 0.5
+    fitted = Mlp(Recipe(epochs=2, batch=32), widths=(4,)).fit(flux, y, validation=data)
+    assert np.isfinite(fitted.predict(data.flux)).all()
+
+
+def test_a_stored_model_is_the_same_model(tmp_path, model):
+    for name in ("one.npz", "two.npz"):
+        model.save(tmp_path / name)
+    assert (tmp_path / "one.npz").read_bytes() == (tmp_path / "two.npz").read_bytes()
+    flux = validation().flux
+    assert (Mlp.load(tmp_path / "one.npz").predict(flux) == model.predict(flux)).all()
+    (tmp_path / "torn.npz").write_bytes((tmp_path / "one.npz").read_bytes()[:500])
+    with pytest.raises(DataError, match=r"torn.npz: not a stored mlp model"):
+        Mlp.load(tmp_path / "torn.npz")
+    from repro.models.ridge import Ridge
+
+    with pytest.raises(DataError, match="holds a mlp model, not a ridge model"):
+        Ridge.load(tmp_path / "one.npz")
+
+
+def test_the_error_array_is_kept_from_a_model_that_does_not_declare_it(model):
+    data = validation()
+    assert (predict(model, data.flux, data.error) == model.predict(data.flux)).all()
+
+
+def test_seeds_give_other_networks():
+    spectra, y = source()
+    one, two = (
+        Mlp(Recipe(epochs=1), seed=seed, widths=(4,)).fit(spectra, y, validation=validation()) for seed in (0, 1)
+    )
+    assert not np.allclose(one.predict(validation().flux), two.predict(validation().flux))
+
+
+def test_what_cannot_be_done_is_refused(model):
+    spectra, y = source()
+    with pytest.raises(ParameterError, match="validation data are needed"):
+        Mlp().fit(spectra, y)
+    with pytest.raises(DataError, match="fitted to 24 pixels, asked about 23"):
+        model.predict(validation().flux[:, 1:])
+    for action in (lambda: Mlp().predict(validation().flux), lambda: Mlp().save("nowhere.npz")):
+        with pytest.raises(DataError, match="fitted"):
+            action()

@@ -1,0 +1,49 @@
+"""Small spectra with a label in them, and a training of them that can be killed: a module, so that it can be run."""
+
+import sys
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from repro.models.mlp import Mlp
+from repro.training.loop import Recipe
+from repro.training.spectra import NoisySpectra, Validation
+
+PIXELS = 24
+NOISE = 0.5
+
+
+def noise_free(n, seed):
+    """Flux (n, 24) float32 that is a curved function of the label, error (n, 24) float32 and label (n,)."""
+    rng = np.random.default_rng(seed)
+    y = rng.uniform(1.0, 5.0, size=n)
+    other = rng.uniform(-1.0, 1.0, size=n)
+    pixel = np.arange(PIXELS)
+    flux = 0.5 + 0.1 * np.sin(0.6 * y[:, None] + 0.2 * pixel) + 0.05 * other[:, None] * np.cos(0.5 * pixel)
+    return flux.astype(np.float32), np.full((n, PIXELS), 0.1, dtype=np.float32), y
+
+
+def source(n=400):
+    flux, error, y = noise_free(n, 0)
+    return NoisySpectra(torch.from_numpy(flux), torch.from_numpy(error), NOISE, 7), y
+
+
+def validation(n=300):
+    flux, error, y = noise_free(n, 1)
+    noisy = flux + NOISE * error * np.random.default_rng(2).standard_normal(flux.shape).astype(np.float32)
+    return Validation(noisy, y, error)
+
+
+def trained(checkpoint=None, epochs=6, report=lambda _done, _total: None, **others):
+    """A perceptron trained on `source`."""
+    spectra, y = source()
+    recipe = Recipe(epochs=epochs, batch=32, learning_rate=5e-3)
+    model = Mlp(recipe, seed=3, widths=(16, 8), checkpoint=checkpoint, report=report)
+    return model.fit(spectra, y, validation=validation(), **others)
+
+
+if __name__ == "__main__":
+    torch.set_num_threads(1)
+    folder = Path(sys.argv[1])
+    trained(folder / "checkpoint.npz", epochs=int(sys.argv[2])).save(folder / "model.npz")
