@@ -11,6 +11,7 @@ error of about sd / sqrt(effective number of templates); both are returned.
 """
 
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Final
 
@@ -19,7 +20,15 @@ import torch
 from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
-from repro.bounds.law_proposal import Seen, axis_names, draw_templates, paper_intervals, sky_vectors, surfaces
+from repro.bounds.law_proposal import (
+    Intervals,
+    Seen,
+    axis_names,
+    draw_templates,
+    paper_intervals,
+    sky_vectors,
+    surfaces,
+)
 from repro.bounds.noise_law_table import OBSERVERS
 from repro.bounds.scaling import MEDIAN, unit_median
 from repro.errors import DataError
@@ -32,9 +41,10 @@ from repro.spectra.noise_laws import STRETCHES, STUDENT_FREEDOM, Correlation, La
 DRAWS: Final = 1024  # templates of a star
 TEMPER: Final = 0.5
 
-_STARS: Final = 32  # at a time in the products with all nodes
-_PRODUCT: Final = 16  # factors 1 + r^2 / 2 multiplied before their logarithm: they stay below 1e300
+_STARS: Final = 128  # at a time in the products with all nodes
+_PRODUCT: Final = 8  # factors 1 + r^2 / 2 multiplied before their logarithm: they stay below 1e38
 
+Float32 = NDArray[np.float32]
 Float64 = NDArray[np.float64]
 
 
@@ -78,31 +88,51 @@ def law_posteriors(
     """
     if not (seen.sigma > 0).all():
         raise DataError("posterior: an error is not positive")
-    intervals = paper_intervals(grid.lattice)
+    work = _Work(grid, paper_intervals(grid.lattice), laws, LABELS.index(target), draws, temper, seed)
     scaled = unit_median(grid).flux
-    target_column = LABELS.index(target)
     found = np.empty((5, len(OBSERVERS), len(laws), len(rows)))
     for first in range(0, len(rows), _STARS):
-        stars = range(first, min(first + _STARS, len(rows)))
-        block = seen.part(slice(stars.start, stars.stop))
-        likely = surfaces(scaled, intervals, block, laws, device)
-        for place, star in enumerate(stars):
-            uniform = _uniform(seed, int(rows[star]))
-            labels, column, log_weight = draw_templates(
-                grid.lattice, intervals, likely.nodes[:, place], likely.apart[:, place], draws, temper, uniform[0]
-            )
-            templates = _templates(grid, labels, column)
-            log_posterior = law_likelihoods(templates, block.part(slice(place, place + 1)), laws) + log_weight
-            found[..., star] = _moments(log_posterior, labels[:, target_column], truth[star], uniform[1])
-            report(star + 1, len(rows))
+        part = slice(first, min(first + _STARS, len(rows)))
+        block = seen.part(part)
+        likely = surfaces(scaled, work.intervals, block, laws, device)
+        stars = [block.part(slice(place, place + 1)) for place in range(len(block.sigma))]
+        near = (likely.nodes.swapaxes(0, 1), likely.apart.swapaxes(0, 1))
+        with ThreadPoolExecutor(torch.get_num_threads()) as pool:  # numpy lets go of the interpreter lock
+            for place, moments in enumerate(pool.map(work, stars, *near, truth[part], rows[part])):
+                found[..., first + place] = moments
+                report(first + place + 1, len(rows))
     return LawPosteriors(*found)
 
 
-def law_likelihoods(templates: Float64, seen: Seen, laws: Sequence[Law]) -> Float64:
+@dataclass(frozen=True)
+class _Work:
+    """What one star takes."""
+
+    grid: NodeGrid
+    intervals: Intervals
+    laws: Sequence[Law]
+    column: int
+    draws: int
+    temper: float
+    seed: int
+
+    def __call__(self, star: Seen, nodes: Float32, apart: Float32, truth: float, row: int) -> Float64:
+        """The arrays of `LawPosteriors` for one star, (5, O, L), from its surfaces (S, N) and (S, I)."""
+        start, inside = _uniform(self.seed, row)
+        labels, column, log_weight = draw_templates(
+            self.grid.lattice, self.intervals, nodes, apart, self.draws, self.temper, start
+        )
+        likelihood = law_likelihoods(_templates(self.grid, labels, column), star, self.laws)
+        return _moments(likelihood + log_weight, labels[:, self.column], truth, inside)
+
+
+def law_likelihoods(templates: Float32, seen: Seen, laws: Sequence[Law]) -> Float64:
     """Log-likelihoods (O, L, T), up to a constant of each law, of templates (T, P) for one star."""
-    mu, y = templates / seen.sigma, seen.x[:, 0] / seen.sigma
-    distances = _distances(y, mu)
-    optimal = -0.5 * distances
+    scale = (1.0 / seen.sigma[0]).astype(np.float32)
+    middle = templates[0]  # stars and templates as seen from one of them: single precision then suffices
+    mu, y = (templates - middle) * scale, (seen.x[:, 0] - middle) * scale
+    distances = np.einsum("tp,tp->t", mu, mu) - 2.0 * y @ mu.T
+    optimal = -0.5 * distances.astype(np.float64)
     for number, law in enumerate(laws):
         if law == "student":
             optimal[number] = _student(y[number] - mu)
@@ -113,45 +143,46 @@ def law_likelihoods(templates: Float64, seen: Seen, laws: Sequence[Law]) -> Floa
     return np.stack([optimal, -0.5 * distances])
 
 
-def _correlated(y: Float64, mu: Float64) -> Float64:
+def _correlated(y: Float32, mu: Float32) -> Float32:
     """(y - mu) R^-1 (y - mu)^T, (T,), up to a constant."""
-    solve = Correlation("correlated", len(y)).solve
-    solved = solve(mu[None])[0]
-    return np.einsum("tp,tp->t", solved, mu) - 2.0 * solved @ y
-
-
-def _sky(law: Law, y: Float64, mu: Float64, share: Float64) -> Float64:
-    """The same for a law of the sky whose floor makes `share` (1, P) of the errors."""
-    rest = 1.0 - share[0] ** 2
-    (vectors,) = sky_vectors(law, np.ones_like(share), share)
-    onto = (vectors @ y)[:, None] - vectors @ mu.T
-    far: Float64 = (mu**2) @ (1.0 / rest) - 2.0 * mu @ (y / rest) - (onto**2).sum(axis=0)
+    solved = Correlation("correlated", len(y)).solve(mu[None])[0]
+    far: Float32 = np.einsum("tp,tp->t", solved, mu) - 2.0 * solved @ y
     return far
 
 
-def _distances(points: Float64, templates: Float64) -> Float64:
-    """Squared distances (m, T) of points (m, P) from templates (T, P)."""
-    squares = np.einsum("tp,tp->t", templates, templates)
-    result: Float64 = (points**2).sum(axis=1)[:, None] - 2.0 * points @ templates.T + squares
-    return result
+def _sky(law: Law, y: Float32, mu: Float32, share: Float64) -> Float32:
+    """The same for a law of the sky whose floor makes `share` (1, P) of the errors."""
+    root = np.sqrt(1.0 - share[0] ** 2).astype(np.float32)
+    vectors = sky_vectors(law, np.ones_like(share), share)[0].astype(np.float32)
+    onto = (vectors @ y)[:, None] - vectors @ mu.T
+    rest = mu / root
+    far: Float32 = np.einsum("tp,tp->t", rest, rest) - 2.0 * rest @ (y / root) - (onto**2).sum(axis=0)
+    return far
 
 
-def _student(residual: Float64) -> Float64:
+def _student(residual: Float32) -> Float64:
     """Log-likelihoods (T,) of residuals (T, P) of unit variance."""
-    terms = 1.0 + residual**2 / (STUDENT_FREEDOM - 2.0)
-    spare = -terms.shape[1] % _PRODUCT
-    terms = np.pad(terms, ((0, 0), (0, spare)), constant_values=1.0)
-    products = terms.reshape(len(terms), _PRODUCT, -1).prod(axis=1)
-    return -0.5 * (STUDENT_FREEDOM + 1.0) * np.log(products).sum(axis=1)
+    terms = residual
+    terms *= residual
+    terms *= 1.0 / (STUDENT_FREEDOM - 2.0)
+    terms += 1.0
+    whole = terms.shape[1] // _PRODUCT
+    products = terms[:, :whole].copy()
+    for first in range(whole, whole * _PRODUCT, whole):
+        products *= terms[:, first : first + whole]
+    logs = np.log(products).sum(axis=1, dtype=np.float64) + np.log(terms[:, whole * _PRODUCT :]).sum(axis=1)
+    return -0.5 * (STUDENT_FREEDOM + 1.0) * logs
 
 
-def _templates(grid: NodeGrid, labels: Float64, column: NDArray[np.intp]) -> Float64:
+def _templates(grid: NodeGrid, labels: Float64, column: NDArray[np.intp]) -> Float32:
     """Spectra (T, P) of median 0.5, between the nodes of a grid along one label each."""
     weights = line_weights(grid.lattice, axis_names(column), labels)
     rows, compact = np.unique(weights.indices, return_inverse=True)
-    local = csr_array((weights.data, compact, weights.indptr), shape=(len(labels), len(rows)))
-    flux = local @ grid.flux[rows].astype(np.float64)
-    templates: Float64 = MEDIAN * flux / np.median(flux, axis=1, keepdims=True)
+    local = csr_array((weights.data.astype(np.float32), compact, weights.indptr), shape=(len(labels), len(rows)))
+    flux = local @ grid.flux[rows]
+    half = flux.shape[1] // 2
+    middle = np.partition(flux, (half - 1, half), axis=1)[:, half - 1 : half + 1].mean(axis=1, keepdims=True)
+    templates: Float32 = flux * (MEDIAN / middle)
     return templates
 
 
@@ -176,4 +207,4 @@ def _moments(log_posterior: Float64, values: Float64, truth: float, uniform: flo
 
 def _uniform(seed: int, row: int) -> Float64:
     """Two numbers of one star: where systematic draws begin, and the place within an atom of its posterior."""
-    return np.random.Generator(np.random.Philox(np.random.SeedSequence((seed, row)))).random(2)
+    return np.random.Generator(np.random.Philox(np.random.SeedSequence((seed, int(row))))).random(2)

@@ -113,10 +113,10 @@ def surfaces(
     of_nodes = torch.empty((len(linear), x.shape[1], len(flux)), device=device)
     for part in _slices(len(flux)):
         mu = _single(flux[part] - middle, device)
-        of_nodes[..., part] = left @ mu.T - 0.5 * (right @ (mu**2).T)
+        of_nodes[..., part] = left @ mu.T - 0.5 * (right @ mu.square().T)
         for row in common:
             onto = offsets[row][..., None] - vectors[row] @ mu.T
-            of_nodes[row][:, part] += 0.5 * (onto**2).sum(dim=1)
+            of_nodes[row][:, part] += 0.5 * onto.square().sum(dim=1)
     return Surfaces(of_nodes.cpu().numpy(), _apart(flux, intervals, right, vectors, len(laws), device))
 
 
@@ -134,9 +134,9 @@ def _apart(
     for part in _slices(len(intervals.ends)):
         low, high = intervals.ends[part].T
         step = _single(flux[high] - flux[low], device)
-        result[..., part] = 0.5 * (distinct @ (step**2).T)
+        result[..., part] = 0.5 * (distinct @ step.square().T)
         for row, along in vectors.items():
-            result[row - first][:, part] -= 0.5 * ((along @ step.T) ** 2).sum(dim=1)
+            result[row - first][:, part] -= 0.5 * (along @ step.T).square().sum(dim=1)
     values: Float32 = result.cpu().numpy()
     return np.concatenate([np.repeat(values[:1], n_laws, axis=0), values[1:]])
 
@@ -164,7 +164,8 @@ def draw_templates(
     middle = place + 0.5 * width
     height = _between(low[:, which], high[:, which], apart[:, which], middle)
     prior = intervals.prior[which] * width
-    posteriors = prior * np.exp(temper * (height - height.max(axis=1, keepdims=True)))
+    height -= height.max(axis=1, keepdims=True)
+    posteriors = prior * np.exp(np.concatenate([height, temper * height]))
     share = (posteriors / posteriors.sum(axis=1, keepdims=True)).mean(axis=0)
     edges = np.cumsum(share)
     points = (np.arange(draws) + uniform) / draws * edges[-1]

@@ -10,8 +10,10 @@ With J the derivatives and the noise of variance sigma^2 and correlation R in un
   (the sandwich: White 1982, Econometrica 50, 1). Student noise leaves that at A^-1, for the variances are the same.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
+from typing import Any
 
 import numpy as np
 import torch
@@ -19,14 +21,28 @@ from numpy.typing import NDArray
 
 from repro.bounds.derivatives import derivative_stencil
 from repro.bounds.fisher import marginal
-from repro.bounds.noise_law_table import OBSERVERS
+from repro.bounds.law_posterior import DRAWS, TEMPER, law_posteriors
+from repro.bounds.law_proposal import Seen
+from repro.bounds.noise_law_table import OBSERVERS, NoiseLawTable
 from repro.bounds.scaling import node_errors, unit_median
+from repro.bounds.stars import LineSlopes
+from repro.errors import ParameterError
 from repro.instrument.noise import Conditions, NoiseModel
 from repro.progress import Report, silent
 from repro.spectra.nodes import NodeGrid
-from repro.spectra.noise_laws import LAWS, STUDENT_FREEDOM, Correlation, Law, student_information
+from repro.spectra.noise_laws import (
+    LAWS,
+    STUDENT_FREEDOM,
+    Correlation,
+    Law,
+    present_law,
+    sky_share,
+    student_information,
+)
+from repro.spectra.sampling import labels_of
+from repro.spectra.store import SpectrumSet
 
-_BLOCK = 64  # nodes at a time
+_BLOCK = 64  # spectra at a time
 
 Float64 = NDArray[np.float64]
 
@@ -64,6 +80,121 @@ def _least_squares_filter(gaussian: Float64, target: int) -> Float64:
     scaled = gaussian[good] * scale[:, :, None] * scale[:, None, :]
     row[good] = np.linalg.inv(scaled)[:, target] * scale * scale[:, target, None]
     return row
+
+
+def noise_law_table(
+    nodes: NodeGrid,
+    magnitudes: Sequence[float],
+    conditions: Conditions,
+    grid: NodeGrid,
+    stars: SpectrumSet,
+    noise_model: NoiseModel,
+    *,
+    noise: float,
+    seed: int,
+    limit: int,
+    laws: Sequence[Law] = LAWS,
+    target: str = "log_g",
+    draws: int = DRAWS,
+    device: str | torch.device = "cpu",
+    recorded: Mapping[str, Any] | None = None,
+    report: Report = silent,
+) -> NoiseLawTable:
+    """Bounds at the nodes of one grid, and bounds and posteriors at test stars made from another.
+
+    Args:
+        nodes: grid of the bounds at nodes, observed at `magnitudes` under `conditions`.
+        grid: the grid that `stars`, the open test set, was made from with `noise_model`.
+        noise: noise level; seed: of the common presentation of the stars.
+        limit: stars from the start of the set; none of a set of sampling mode `continuous`, which has no lines.
+        draws, device: as `law_posteriors`.
+        recorded: further conditions to store.
+        report: called with (nodes and stars done, both in all).
+
+    Raises:
+        ParameterError: a noise level that is not positive and finite, or a target that is not a free axis.
+        DataError: the set is damaged, or was made from another grid or noise model.
+    """
+    if not (np.isfinite(noise) and noise > 0):
+        raise ParameterError(f"noise level {noise} must be positive and finite: without noise there is no bound")
+    if target not in nodes.lattice.free or target not in grid.lattice.free:
+        raise ParameterError(f"'{target}' is not a free axis of both grids")
+    mode = str(stars.attributes["mode"])
+    count, n_nodes = (min(limit, stars.size) if mode == "paper" else 0), len(nodes.flux)
+    total = n_nodes + count
+    bound, information = node_law_bounds(
+        nodes,
+        magnitudes,
+        noise_model,
+        conditions,
+        noise,
+        laws=laws,
+        target=target,
+        report=lambda done, _: report(done, total),
+    )
+    rows = slice(0, count)
+    flux, error = stars.read(rows)
+    table = stars.labels[rows]
+    show = partial(present_law, flux, error, table, noise=noise, seed=seed, split="test", noise_model=noise_model)
+    x = np.stack([show(law, rows=range(count)) for law in laws])
+    sigma = noise * error.astype(np.float64)
+    seen = Seen(x, sigma, sky_share(flux, error, table, noise_model))
+    truth = table[target].astype(np.float64)
+    posteriors = law_posteriors(
+        grid,
+        seen,
+        laws,
+        truth,
+        np.arange(count),
+        seed=seed,
+        target=target,
+        draws=draws,
+        device=device,
+        report=lambda done, _: report(n_nodes + done, total),
+    )
+    return NoiseLawTable(
+        target=target,
+        laws=tuple(laws),
+        free=nodes.lattice.free,
+        magnitudes=np.asarray(magnitudes, dtype=np.float64),
+        labels=np.asarray(nodes.lattice.labels, dtype=np.float64),
+        bound=bound,
+        mean_information=information,
+        stars=np.arange(count),
+        truth=truth,
+        mag=table["mag"].astype(np.float64),
+        snr=np.median(flux / sigma, axis=1),
+        star_bound=_star_law_bounds(grid, labels_of(table), table["interp_param"].astype(str), seen, laws, target),
+        mean=posteriors.mean,
+        sd=posteriors.sd,
+        pit=posteriors.pit,
+        monte_carlo_error=posteriors.monte_carlo_error,
+        effective=posteriors.effective,
+        conditions={
+            "noise": float(noise),
+            "mode": mode,
+            "draws": draws,
+            "temper": TEMPER,
+            "observer": "weights",
+            "student_freedom": STUDENT_FREEDOM,
+            **(recorded or {}),
+        },
+    )
+
+
+def _star_law_bounds(
+    grid: NodeGrid, labels: Float64, axis: NDArray[np.str_], seen: Seen, laws: Sequence[Law], target: str
+) -> Float64:
+    """Bounds (O, L, n) at the stars themselves; derivatives as in `stars.star_bounds`."""
+    slopes = LineSlopes(grid)
+    column = grid.lattice.free.index(target)
+    bound = np.empty((len(OBSERVERS), len(laws), len(labels)))
+    for start in range(0, len(labels), _BLOCK):
+        part = slice(start, start + _BLOCK)
+        weighted = slopes(labels[part], axis[part]).jacobian / seen.sigma[part, None, :]
+        for row, law in enumerate(laws):
+            bound[:, row, part] = law_bounds(weighted, law, seen.share[part], column).bound
+    return bound
 
 
 def node_law_bounds(

@@ -17,7 +17,7 @@ All laws start from the same deviates as the common presentation of a star, so t
 
 import math
 from collections.abc import Sequence
-from typing import Final, Literal, get_args
+from typing import Any, Final, Literal, get_args
 
 import numpy as np
 import torch
@@ -161,11 +161,12 @@ class Correlation:
             weighted = self._common / self._rest
             self._inner = np.eye(len(members)) + weighted @ self._common.swapaxes(1, 2)
 
-    def solve(self, values: Float64) -> Float64:
-        """values R^-1, (B, k, P); R = D + U U^T of the sky is inverted by Woodbury's identity."""
+    def solve(self, values: NDArray[Any]) -> NDArray[Any]:
+        """values R^-1, (B, k, P), in their precision; R = D + U U^T of the sky is inverted by Woodbury's identity."""
         if self.law == "correlated":
             columns = values.reshape(-1, values.shape[-1]).T
-            return solveh_banded(self._band, columns, check_finite=False).T.reshape(values.shape)
+            band = self._band.astype(values.dtype)
+            return solveh_banded(band, columns, check_finite=False).T.reshape(values.shape)
         if self.law not in STRETCHES:
             return values
         weighted = values / self._rest
@@ -174,7 +175,8 @@ class Correlation:
 
     def inverse_product(self, values: Float64) -> Float64:
         """values R^-1 values^T, (B, k, k) of (B, k, P)."""
-        return self.solve(values) @ values.swapaxes(1, 2)
+        result: Float64 = self.solve(values) @ values.swapaxes(1, 2)
+        return result
 
     def product(self, values: Float64) -> Float64:
         """values R values^T, (B, k, k) of (B, k, P)."""
