@@ -88,17 +88,18 @@ def _unpaired(table: NuisanceTable, k: int, address: str, solar: CeilingTable | 
 
     Published: 3D over solar abundances against 5D over all, drop = 1 - R2max_5D / R2max_3D of the medians and the ratio
     of the median bounds. On one lattice it is the step from solar to all abundances with the other labels known
-    (`population`), times that from 3D to 5D on all nodes (`marginalisation`); where the 3D table has other nodes than
-    the solar ones here, a factor between the two comes first (`lattice`). 1 - drop and the ratios are products.
+    (`population`), times that from 3D to 5D on all nodes (`marginalisation`). Where the 3D table has other nodes than
+    the solar ones here, two factors come first: from all its nodes to the common ones (`nodes`), and on those from the
+    differences between its neighbours to those between neighbours here (`step`). 1 - drop and the ratios are products.
     """
-    steps = {
-        "solar": table.crlb_3d[k, table.solar],
-        "population": table.crlb_3d[k],
-        "marginalisation": table.crlb_5d[k],
-    }
-    rows = np.flatnonzero(solar.magnitudes == table.paired_magnitudes[k]) if solar else np.empty(0)
+    here = table.crlb_3d[k, table.solar]
+    rows = np.flatnonzero(solar.magnitudes == table.paired_magnitudes[k]) if solar else np.empty(0, dtype=np.intp)
+    steps = {"first": here}
     if solar and rows.size:
-        steps = {"published": solar.crlb[rows[0]], "lattice": steps.pop("solar"), **steps}
+        common = {tuple(labels) for labels in table.labels[table.solar]}
+        shared = np.array([tuple(labels) in common for labels in solar.labels])
+        steps = {"first": solar.crlb[rows[0]], "nodes": solar.crlb[rows[0], shared], "step": here}
+    steps |= {"population": table.crlb_3d[k], "marginalisation": table.crlb_5d[k]}
     medians = {name: _median(bounds) for name, bounds in steps.items()}
     ceilings = {name: float(r2max(np.array(value))) for name, value in medians.items()}
     names = list(steps)

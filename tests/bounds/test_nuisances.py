@@ -219,6 +219,21 @@ def test_noise_scales_what_is_in_the_flux_and_not_what_is_in_the_scatter(grid5, 
     assert (gain > 0).all()
 
 
+def test_seeing_is_a_condition_of_physical_noise_alone(grid5, table):
+    """In the mode `paper` it has no effect, so that not knowing it is no loss: the rung is that of three conditions."""
+    physical = nuisance_bounds(grid5, NoiseModel("physical"), AT, magnitudes=(21.5,), paired_magnitudes=(21.5,))
+    without = replace(RUNGS["5D_scatter_conditions"], unknown=("T_eff", "M_H", "a_M", "C_M", *CONDITIONS[:3]))
+    assert np.isfinite(physical.crlb).all()
+    assert (physical.bound("5D_scatter_conditions") > physical.bound("5D_scatter")).all()
+    information = np.eye(len(PARAMETERS))[None].repeat(2, axis=0)
+    information[:, 1, 1:] = information[:, 1:, 1] = 0.1
+    information[:, 1, 1] = 1.0
+    information[1, -1] = information[1, :, -1] = 0.0  # a condition without effect
+    known, inert = bound(information, RUNGS["5D_scatter_conditions"], {})
+    np.testing.assert_allclose(inert, bound(information, without, {}), rtol=1e-12)
+    assert inert < known
+
+
 def test_order_of_magnitudes_and_blocks_do_not_matter(grid5, table):
     seen = []
     other = ladder(

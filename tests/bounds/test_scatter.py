@@ -87,21 +87,21 @@ def test_information_in_the_size_of_noise_is_what_estimates_of_it_reach():
     slopes = rng.uniform(0.2, 1.5, 400)
     information = scatter_information(slopes[None, None])[0, 0, 0]
     assert information == pytest.approx(2.0 * (slopes**2).sum())
-    square = rng.normal(size=(20_000, 400)) ** 2
+    square = rng.normal(size=(10_000, 400)) ** 2
     estimate = np.zeros(len(square))
-    for _ in range(6):  # Newton's method on the likelihood
+    for _ in range(4):  # Newton's method on the likelihood
         power = np.exp(-2.0 * estimate[:, None] * slopes) * square
         estimate += (power @ slopes - slopes.sum()) / (2.0 * power @ slopes**2)
-    # the variance of 20 000 estimates has a relative error of 1 %, and the bound is reached up to 1 / 400
-    assert estimate.var() * information == pytest.approx(1.0, abs=0.035)
+    # the variance of 10 000 estimates has a relative error of 1.4 %, and the bound is reached up to 1 / 400
+    assert estimate.var() * information == pytest.approx(1.0, abs=0.05)
 
 
 def test_information_is_the_covariance_of_the_score():
     """A parameter that moves mean and size of the noise together: both terms add, their cross term vanishes."""
     rng = np.random.default_rng(4)
     mean_slope, size_slope = 0.1 * rng.normal(size=200), 0.3 * rng.normal(size=(2, 200))
-    noise = rng.normal(size=(100_000, 200))
+    noise = rng.normal(size=(40_000, 200))
     score = np.stack([noise @ mean_slope + (noise**2 - 1.0) @ size_slope[0], (noise**2 - 1.0) @ size_slope[1]])
     expected = scatter_information(size_slope[None])[0]
     expected[0, 0] += (mean_slope**2).sum()
-    np.testing.assert_allclose(np.cov(score), expected, atol=0.02 * expected.max())
+    np.testing.assert_allclose(np.cov(score), expected, atol=0.03 * expected.max())

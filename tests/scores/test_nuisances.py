@@ -82,16 +82,18 @@ def test_pairs_are_ratios_on_the_same_node():
     assert values["paired/crlb_ratio_median_range"] == 0.0
 
 
-def ceiling(crlb):
-    """A 3D table of other nodes at magnitudes 18 and 21.5 with one bound everywhere."""
-    m, n = 2, 7
+def ceiling(crlb_shared, crlb_other):
+    """A 3D table at magnitudes 18 and 21.5 with one bound at the solar nodes of the lattice and one at others."""
+    lattice = Lattice(LATTICE.axes | {"M_H": (-1.0, -0.5, 0.0, 0.5), "a_M": (0.0,), "C_M": (0.0,)})
+    shared = np.isin(lattice.labels[:, 2], LATTICE.axes["M_H"])
+    m, n = 2, lattice.size
     plain = {name: np.ones((m, n)) for name in ("conditional", "schur", "condition_raw", "condition_scaled", "snr")}
-    bounds = {name: np.full((m, n), crlb) for name in CeilingTable.__annotations__ if name.startswith("crlb")}
+    crlb = np.tile(np.where(shared, crlb_shared, crlb_other), (m, 1))
     return CeilingTable(
         target="log_g",
-        free=("T_eff", "log_g", "M_H"),
+        free=lattice.free,
         magnitudes=np.array([18.0, 21.5]),
-        labels=np.zeros((n, 5)),
+        labels=lattice.labels,
         interior=np.ones(n, dtype=bool),
         correlations=np.zeros((m, n, 3)),
         rank=np.full((m, n), 3),
@@ -99,7 +101,7 @@ def ceiling(crlb):
         snr_percentiles=np.ones((m, 3)),
         error_median=np.ones(m),
         **plain,
-        **bounds,
+        **{name: crlb for name in CeilingTable.__annotations__ if name.startswith("crlb")},
     )
 
 
@@ -113,14 +115,17 @@ def test_the_published_drop_is_a_product_of_population_and_marginalisation():
     assert values["paired/21.5/unpaired_crlb_ratio"] == pytest.approx(1.8)
     assert values["paired/21.5/unpaired_r2max_drop"] == pytest.approx(1.0 - (v - 0.36) / (v - 0.2))
     assert values["paired/21.5/population_r2max_drop"] == pytest.approx(1.0 - (v - 0.3) / (v - 0.2))
-    with_grid = summarise_nuisances(make_table(crlb, 1.2 * crlb), ceiling(0.25))
-    assert with_grid["paired/21.5/lattice_crlb_ratio"] == pytest.approx(0.8)
-    assert with_grid["paired/21.5/population_crlb_ratio"] == pytest.approx(1.5)
-    assert with_grid["paired/21.5/unpaired_crlb_ratio"] == pytest.approx(1.44)
+    assert "paired/21.5/step_crlb_ratio" not in values
+    # half of the 3D table's nodes are shared: its median is the mean of the two bounds
+    other = summarise_nuisances(make_table(crlb, 1.2 * crlb), ceiling(0.25, 0.35))
+    assert other["paired/21.5/nodes_crlb_ratio"] == pytest.approx(0.25 / 0.3)
+    assert other["paired/21.5/step_crlb_ratio"] == pytest.approx(0.2 / 0.25)
+    assert other["paired/21.5/population_crlb_ratio"] == pytest.approx(1.5)
+    assert other["paired/21.5/unpaired_crlb_ratio"] == pytest.approx(0.36 / 0.3)
     factors = [
-        1.0 - with_grid[f"paired/21.5/{name}_r2max_drop"] for name in ("lattice", "population", "marginalisation")
+        1.0 - other[f"paired/21.5/{name}_r2max_drop"] for name in ("nodes", "step", "population", "marginalisation")
     ]
-    assert 1.0 - with_grid["paired/21.5/unpaired_r2max_drop"] == pytest.approx(np.prod(factors))
+    assert 1.0 - other["paired/21.5/unpaired_r2max_drop"] == pytest.approx(np.prod(factors))
 
 
 def test_nodes_without_a_bound_are_left_out():
