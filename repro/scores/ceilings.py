@@ -155,7 +155,7 @@ def _routes(table: CeilingTable, m: int, nodes: NDArray[np.bool_]) -> dict[str, 
     if use.any():
         spread_of_routes = np.maximum(routes.max(axis=0), 1.0) / np.minimum(routes.min(axis=0), 1.0)
         values["share_routes_within_1pc"] = np.mean(spread_of_routes <= 1.0 + AGREEMENT)
-        values["routes_spread_median"] = _median(spread_of_routes - 1.0)
+        values["routes_spread_median"] = finite_median(spread_of_routes - 1.0)
         # truncation left aside: the two routes of higher order
         values["share_richardson_spline_within_1pc"] = np.mean(np.abs(routes[2] / routes[1] - 1.0) <= AGREEMENT)
     return {name: float(value) for name, value in values.items()}
@@ -172,7 +172,7 @@ def _part(table: CeilingTable, m: int, nodes: NDArray[np.bool_]) -> dict[str, fl
         "crlb_median": float(np.median(crlb)),
         "schur_median": float(np.median(table.schur[m, use])),
         "r2_aggregate": aggregate(crlb, PAPER_VARIANCE),
-        "crlb_lattice_step_change_median": _median(np.abs(table.crlb_richardson[m, use] / crlb - 1.0)),
+        "crlb_lattice_step_change_median": finite_median(np.abs(table.crlb_richardson[m, use] / crlb - 1.0)),
     }
 
 
@@ -192,13 +192,13 @@ def _magnitude(table: CeilingTable, m: int) -> dict[str, float]:
         "r2max_share_zero": np.mean(ceiling == 0.0),
         "r2max_median_unclipped": np.median(1.0 - crlb / PAPER_VARIANCE),
         "r2max_median_label_variance": np.median(r2max(crlb, law_v)),
-        "r2max_median_other_edges": _median(r2max(table.crlb_second_order[m, use])),
+        "r2max_median_other_edges": finite_median(r2max(table.crlb_second_order[m, use])),
         "r2_aggregate": aggregate(crlb, PAPER_VARIANCE),
         "r2_aggregate_label_variance": aggregate(crlb, law_v, law),
         "r2_local_prior": local_prior(crlb, law_v, law),
         "rmse_min": np.sqrt(crlb.mean()),
         "crlb_span_decades": np.log10(crlb.max() / crlb.min()),
-        "crlb_lattice_step_change_median": _median(np.abs(table.crlb_richardson[m, use] / crlb - 1.0)),
+        "crlb_lattice_step_change_median": finite_median(np.abs(table.crlb_richardson[m, use] / crlb - 1.0)),
         "condition_median": np.median(table.condition_raw[m, use]),
         "condition_max": table.condition_raw[m, use].max(),
         "condition_scaled_median": np.median(table.condition_scaled[m, use]),
@@ -225,7 +225,8 @@ def _largest(values: Array) -> float:
     return float(finite.max()) if finite.size else float("nan")
 
 
-def _median(values: Array) -> float:
+def finite_median(values: Array) -> float:
+    """Median of the finite values; nan if there are none."""
     finite = values[np.isfinite(values)]
     return float(np.median(finite)) if finite.size else float("nan")
 

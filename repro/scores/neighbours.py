@@ -6,7 +6,7 @@ Needs numpy alone, so that stored evidence can be judged without torch or pandas
 import numpy as np
 
 from repro.bounds.neighbours_table import NeighbourTable
-from repro.scores.ceilings import PAPER_VARIANCE, r2max, spread
+from repro.scores.ceilings import PAPER_VARIANCE, finite_median, r2max, spread
 
 
 def summarise_neighbours(table: NeighbourTable) -> dict[str, float]:
@@ -21,6 +21,7 @@ def summarise_neighbours(table: NeighbourTable) -> dict[str, float]:
     cause/share_other_abundances: neighbours along log g that differ in a_M or C_M.
     cause/correlation, cause/slope: of the logarithms of that ratio and that difference; a flux difference that does
         not follow the label gives -2.
+    cause/information_ratio_median_same_abundances: where they do not differ.
     cause/information_ratio_median_near, _far: among the tenths of the spectra with the smallest and largest difference.
     control/: bounds from local linear regression in all labels on the same sample, over those of the lattice.
     """
@@ -65,6 +66,7 @@ def _cause(table: NeighbourTable) -> dict[str, float]:
         "share_other_abundances": float(other.mean()),
         "correlation": float("nan") if constant else float(np.corrcoef(steps, inflation)[0, 1]),
         "slope": float("nan") if constant else float(np.polyfit(steps, inflation, 1)[0]),
+        "information_ratio_median_same_abundances": finite_median(ratio[~other]),
         "information_ratio_median_near": float(np.median(ratio[span <= near])),
         "information_ratio_median_far": float(np.median(ratio[span >= far])),
     }

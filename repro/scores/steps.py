@@ -11,7 +11,7 @@ def summarise_steps(study: StepStudy) -> dict[str, float]:
     difference_<label>/<fraction>: relative, error-weighted norm of difference minus exact derivative, by the step as a
         fraction of the lattice step (1 is the lattice step itself, 0.25 a quarter of it); richardson: extrapolated from
         the two widest steps.
-    order_<label>: logarithmic slope of that error between a half and an eighth of the step; 2 is truncation alone.
+    order_<label>: logarithmic slope of that error from the lattice step to a quarter of it; 2 is truncation alone.
     best_fraction_<label>: the fraction with the smallest error; below it rounding rules.
     crlb_ratio/<fraction>: bound on the target over that from exact derivatives; crlb_change_max/<fraction>: largest
         relative change over the nodes.
@@ -35,7 +35,7 @@ def summarise_steps(study: StepStudy) -> dict[str, float]:
 
 
 def _order(fractions: np.ndarray, errors: np.ndarray) -> float:
-    middle = (fractions <= 0.5) & (fractions >= 0.125)
-    if middle.sum() < 2:
+    wide = fractions >= 0.25
+    if wide.sum() < 2:
         return float("nan")
-    return float(np.polyfit(np.log(fractions[middle]), np.log(errors[middle]), 1)[0])
+    return float(np.polyfit(np.log(fractions[wide]), np.log(errors[wide]), 1)[0])
