@@ -1,0 +1,230 @@
+"""The spectra along the lattice's lines, and their scalar products with stars at any place of them.
+
+Between two nodes the spline makes every pixel a cubic in the place lambda, 0 to 1. Its product with a weighted star is
+a cubic too, its weighted square a polynomial of degree six: known at 4 and 7 places they are known everywhere. Only the
+factor s that makes the median 0.5 is no polynomial; it is computed where a template is wanted (`medians`).
+
+To keep the digits of float32, stars and spectra are taken relative to the mean spectrum m of a group. With T a spectrum
+on the scale of its interval, tau the straight line between its medians (over 0.5) at the ends and U = T - tau m,
+
+    x - s T = (x - m) - s U + (1 - s tau) m.
+"""
+
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Final
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from scipy.interpolate import CubicSpline
+from torch import Tensor
+
+from repro.bounds.posterior.law import Intervals
+from repro.bounds.posterior.medians import medians_along
+from repro.bounds.scaling import MEDIAN
+from repro.labels import LABELS
+from repro.spectra.lattice import Lattice
+
+_SIXTHS: Final = np.arange(7) / 6.0
+_THIRDS: Final = (0, 2, 4, 6)  # of `_SIXTHS`
+
+
+@dataclass(frozen=True)
+class Group:
+    """Templates of some intervals whose spectra are alike.
+
+    Attributes:
+        members: numbers of the m intervals.
+        nodes: rows of the b nodes at their ends, (b,).
+        ends: where in `nodes` each interval starts and ends, (m, 2).
+        mean: m, (P,).
+        node_shapes: the nodes less `mean`, (b, P) float32.
+        shapes: U at the inner five of the seven places, (m, 5, P) float32.
+        tau: straight line between the medians over 0.5 at the ends, (m, r + 1) float64.
+        scale: s, (m, r + 1) float64.
+    """
+
+    members: NDArray[np.intp]
+    nodes: Tensor
+    ends: Tensor
+    mean: Tensor
+    node_shapes: Tensor
+    shapes: Tensor
+    tau: Tensor
+    scale: Tensor
+
+
+@dataclass(frozen=True)
+class Products:
+    """Scalar products of R weighted stars with the templates of a group; see the module's text.
+
+    cross, mean_cross: of U with the star and with m, at 4 places, (R, m, 4); square: of U with itself at 7, (R, m, 7);
+    star_square, star_mean, mean_square: of the star and m with themselves, (R,).
+    """
+
+    cross: Tensor
+    mean_cross: Tensor
+    square: Tensor
+    star_square: Tensor
+    star_mean: Tensor
+    mean_square: Tensor
+
+    def misfit(self, group: Group, rows: Tensor, columns: Tensor, places: Tensor) -> Tensor:
+        """Sum over pixels of w (x - s T)^2, (k, l) float64.
+
+        Args:
+            rows, columns: star and interval of each of the k results.
+            places: which of the r + 1 places, (l,).
+        """
+        steps = group.scale.shape[1] - 1
+        cubic, sextic = (torch.tensor(a[places.cpu().numpy()].T, device=rows.device) for a in _interpolation(steps))
+        s = group.scale[columns[:, None], places]
+        rest = 1.0 - s * group.tau[columns[:, None], places]
+        cross = self.cross[rows, columns].double() @ cubic
+        mean_cross = self.mean_cross[rows, columns].double() @ cubic
+        square = self.square[rows, columns].double() @ sextic
+        inner = s * (s * square - 2.0 * (cross + rest * mean_cross))
+        outer = rest * (2.0 * self.star_mean[rows, None] + rest * self.mean_square[rows, None])
+        return self.star_square[rows, None] + inner + outer
+
+
+def products(group: Group, x: Tensor, weights: Tensor) -> Products:
+    """Scalar products of stars (R, P), weighted with (R, P), with the templates of a group."""
+    star = x - group.mean
+    weighted, mean = weights * star, weights * group.mean
+    m, pixels = len(group.members), x.shape[1]
+    inner = group.shapes.reshape(-1, pixels)
+    thirds = group.shapes[:, [1, 3]].reshape(-1, pixels)
+    tau = group.tau[:, [0, -1]].float()
+
+    def at_ends(values: Tensor, power: int) -> Tensor:
+        return values[:, group.ends] * tau**power
+
+    def join(ends: Tensor, middle: Tensor) -> Tensor:
+        return torch.cat([ends[..., :1], middle.reshape(len(x), m, -1), ends[..., 1:]], dim=2)
+
+    return Products(
+        cross=join(at_ends(weighted @ group.node_shapes.T, 1), weighted @ thirds.T),
+        mean_cross=join(at_ends(mean @ group.node_shapes.T, 1), mean @ thirds.T),
+        square=join(at_ends(weights @ (group.node_shapes**2).T, 2), weights @ (inner * inner).T),
+        star_square=(weighted * star).sum(dim=1, dtype=torch.float64),
+        star_mean=(weighted * group.mean).sum(dim=1, dtype=torch.float64),
+        mean_square=(mean * group.mean).sum(dim=1, dtype=torch.float64),
+    )
+
+
+class Templates:
+    """Makes groups of templates from the flux of the nodes.
+
+    Args:
+        flux: surface flux of the nodes, (N, P) float32, not normalised: the spline runs through it.
+        all_intervals: of the lattice.
+        refinement: templates an interval; its ends are shared with the neighbours.
+    """
+
+    def __init__(
+        self,
+        lattice: Lattice,
+        flux: NDArray[np.float32],
+        all_intervals: Intervals,
+        refinement: int,
+        device: torch.device,
+    ) -> None:
+        self._flux = flux
+        self._intervals = all_intervals
+        self._device = device
+        self._refinement = refinement
+        self._median = np.median(flux, axis=1).astype(np.float64)
+        self._hermite = hermite_weights(lattice, all_intervals)
+        self._threads = ThreadPoolExecutor(torch.get_num_threads())
+
+    def group(self, members: NDArray[np.intp]) -> Group:
+        """Templates of the intervals `members`."""
+        some = self._intervals.part(members)
+        corners = self.corners(members)
+        nodes, ends = np.unique(some.ends, return_inverse=True)
+        ends = ends.reshape(some.ends.shape)
+        unit = torch.tensor(self._flux[nodes], device=self._device)
+        unit = unit * torch.tensor(MEDIAN / self._median[nodes], dtype=torch.float32, device=self._device)[:, None]
+        mean = unit.mean(dim=0)
+        places = np.arange(self._refinement + 1) / self._refinement
+        second = self._median[some.ends[:, 1]] / self._median[some.ends[:, 0]]
+        tau = 1.0 + (second - 1.0)[:, None] * places
+        medians = np.stack(
+            list(
+                self._threads.map(
+                    lambda corner, last: medians_along(corner, (MEDIAN, MEDIAN * last), places), corners, second
+                )
+            )
+        )
+        mixing = _hermite_basis(_SIXTHS[1:-1]).astype(np.float32)
+        shapes = torch.matmul(torch.tensor(mixing, device=self._device), torch.tensor(corners, device=self._device))
+        line = torch.tensor(1.0 + (second - 1.0)[:, None] * _SIXTHS[1:-1], dtype=torch.float32, device=self._device)
+        shapes -= line[:, :, None] * mean
+        return Group(
+            members,
+            torch.tensor(nodes, device=self._device),
+            torch.tensor(ends, device=self._device),
+            mean,
+            unit - mean,
+            shapes,
+            torch.tensor(tau, device=self._device),
+            torch.tensor(MEDIAN / medians, device=self._device),
+        )
+
+    def corners(self, members: NDArray[np.intp]) -> NDArray[np.float32]:
+        """Value and slope at 0 and at 1 of the spectra of intervals, on the scale of median 0.5 at 0, (m, 4, P)."""
+        some = self._intervals.part(members)
+        scale = MEDIAN / self._median[some.ends[:, 0]]
+        weights = (self._hermite[members] * scale[:, None, None]).astype(np.float32)
+        corners: NDArray[np.float32] = np.matmul(weights, self._flux[some.line.clip(min=0)])
+        return corners
+
+
+def hermite_weights(lattice: Lattice, some: Intervals) -> NDArray[np.float64]:
+    """Weights of the models of each interval's line in value and slope at its ends, (m, 4, K); slopes per interval."""
+    result = np.zeros((len(some.axis), 4, some.line.shape[1]))
+    for axis in np.unique(some.axis):
+        of_axis = np.flatnonzero(some.axis == axis)
+        positions = np.where(some.line[of_axis] >= 0, lattice.positions[some.line[of_axis], axis], -1)
+        patterns, which = np.unique(positions, axis=0, return_inverse=True)
+        for number, pattern in enumerate(patterns):
+            nodes = np.array(lattice.axes[LABELS[axis]])[pattern[pattern >= 0]]
+            slopes = CubicSpline(nodes, np.eye(len(nodes)))(nodes, 1)
+            members = of_axis[which.ravel() == number]
+            first = some.place[members]
+            step = (nodes[first + 1] - nodes[first])[:, None]
+            for corner, weights in enumerate((np.eye(len(nodes)), slopes)):
+                factor = step if corner else 1.0
+                result[members, corner, : len(nodes)] = weights[first] * factor
+                result[members, corner + 2, : len(nodes)] = weights[first + 1] * factor
+    return result
+
+
+def group_members(lattice: Lattice, some: Intervals) -> list[NDArray[np.intp]]:
+    """Numbers of the intervals that share T_eff and [M/H] at both ends, in order of these."""
+    position = lattice.positions[some.ends]  # (m, 2, 5)
+    key = position[:, :, [LABELS.index("T_eff"), LABELS.index("M_H")]].reshape(len(some.axis), -1)
+    which = np.unique(key, axis=0, return_inverse=True)[1].ravel()
+    order = np.argsort(which, kind="stable")
+    return np.split(order, np.flatnonzero(np.diff(which[order])) + 1)
+
+
+def _hermite_basis(places: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Factors of value and slope at 0 and at 1 in the cubic at places, (n, 4)."""
+    x = places
+    return np.stack([(1 + 2 * x) * (1 - x) ** 2, x * (1 - x) ** 2, x**2 * (3 - 2 * x), x**2 * (x - 1)], axis=1)
+
+
+@lru_cache(maxsize=8)
+def _interpolation(steps: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Weights of 4 and of 7 equally spaced values in their polynomial at steps + 1 places, (steps + 1, 4 and 7)."""
+    places = np.arange(steps + 1) / steps
+
+    def weights(nodes: NDArray[np.float64]) -> NDArray[np.float64]:
+        factors = [np.prod([(places - b) / (a - b) for b in nodes if b != a], axis=0) for a in nodes]
+        return np.stack(factors, axis=1)
+
+    return weights(_SIXTHS[list(_THIRDS)]), weights(_SIXTHS)
