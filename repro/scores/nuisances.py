@@ -25,10 +25,11 @@ def summarise_nuisances(table: NuisanceTable, solar: CeilingTable | None = None)
         would have; r2max_median and r2_aggregate as in `ceilings`; with scatter also information_gain_*
         [dex^-2], what the noise's size adds to the information on log g with the same unknowns (for the rung with
         conditions: against conditions known and no scatter).
-    paired/[solar/ | interior/]<magnitude>/: crlb_ratio_*, the 5D over the 3D bound of the same node, and further values
-        that take the comparison as published apart (`_unpaired`); paired/crlb_ratio_median_range, largest minus
-        smallest median of the magnitudes, and paired/crlb_ratio_over_magnitudes_median, a node's largest ratio over its
-        smallest. solar: the 3D table of the paper's 1260 solar nodes, for the comparison as published.
+    paired/[solar/ | interior/]<magnitude>/: crlb_ratio_*, the 5D over the 3D bound of the same node, also by how well
+        log g is determined (`_by_quality`), and values that take the comparison as published apart (`_unpaired`).
+    paired/crlb_ratio_median_range: largest minus smallest median ratio of the magnitudes.
+    paired/crlb_ratio_over_magnitudes_median: a node's largest ratio over its smallest.
+    solar: the 3D table of the paper's 1260 solar nodes, for the comparison as published.
     """
     values: dict[str, float] = {}
     for rung in table.rungs:
@@ -80,7 +81,23 @@ def _paired(table: NuisanceTable, k: int) -> dict[str, float]:
             values[f"{address}/crlb_ratio_min"] = float(ratio[use].min())
             values[f"{address}/crlb_ratio_max"] = float(ratio[use].max())
             values[f"{address}/sigma_ratio_median"] = float(np.median(np.sqrt(ratio[use])))
+            values |= {
+                f"{address}/{name}": value for name, value in _by_quality(table.crlb_3d[k, use], ratio[use]).items()
+            }
     return values
+
+
+def _by_quality(crlb_3d: Array, ratio: Array) -> dict[str, float]:
+    """Is the loss larger where log g is ill determined? Median ratio of the tenths of nodes with the lowest and highest
+    3D bound, and ratios of percentiles of the two distributions, which is all that published tables allow."""
+    low, high = np.percentile(crlb_3d, (10.0, 90.0))
+    crlb_5d = ratio * crlb_3d
+    return {
+        "crlb_ratio_best_tenth": float(np.median(ratio[crlb_3d <= low])),
+        "crlb_ratio_worst_tenth": float(np.median(ratio[crlb_3d >= high])),
+        "p10_crlb_ratio": float(np.percentile(crlb_5d, 10.0) / low),
+        "p90_crlb_ratio": float(np.percentile(crlb_5d, 90.0) / high),
+    }
 
 
 def _unpaired(table: NuisanceTable, k: int, address: str, solar: CeilingTable | None) -> dict[str, float]:

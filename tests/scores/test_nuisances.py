@@ -82,6 +82,20 @@ def test_pairs_are_ratios_on_the_same_node():
     assert values["paired/crlb_ratio_median_range"] == 0.0
 
 
+@pytest.mark.parametrize("sign", [1.0, -1.0])
+def test_a_loss_that_grows_with_the_bound_is_told_from_one_that_shrinks(sign):
+    """The percentiles of the ratio itself could not tell: they increase by definition."""
+    crlb = np.geomspace(0.01, 1.0, LATTICE.size)
+    ratio = 1.3 + sign * 0.1 * np.log10(crlb / 0.1)
+    values = summarise_nuisances(make_table(crlb, crlb * ratio))
+    best, worst = (values[f"paired/21.5/crlb_ratio_{tenth}_tenth"] for tenth in ("best", "worst"))
+    assert best == pytest.approx(1.3 - 0.09 * sign, abs=0.002) and worst == pytest.approx(1.3 + 0.09 * sign, abs=0.002)
+    # the order of nodes is the same in 3D and 5D here, so that percentiles compare the same nodes
+    assert values["paired/21.5/p10_crlb_ratio"] == pytest.approx(1.3 - 0.08 * sign, abs=0.002)
+    assert values["paired/21.5/p90_crlb_ratio"] == pytest.approx(1.3 + 0.08 * sign, abs=0.002)
+    assert values["paired/21.5/crlb_ratio_p10"] < values["paired/21.5/crlb_ratio_p90"]
+
+
 def ceiling(crlb_shared, crlb_other):
     """A 3D table at magnitudes 18 and 21.5 with one bound at the solar nodes of the lattice and one at others."""
     lattice = Lattice(LATTICE.axes | {"M_H": (-1.0, -0.5, 0.0, 0.5), "a_M": (0.0,), "C_M": (0.0,)})
