@@ -88,6 +88,26 @@ PAPER_5D: Final = Ceiling(
 
 CEILINGS: Final = {3: PAPER_3D, 5: PAPER_5D}  # by number of free labels
 
+
+@dataclass(frozen=True)
+class Envelope:
+    """Median sigma [dex] per gravity node at one magnitude, read off the residual overlays to `ENVELOPE_ERROR`.
+
+    The figures bin gravities by 0.2 dex, so that nodes stand up to 0.1 dex off and the last one, 5.0, is lost.
+    """
+
+    magnitude: float
+    log_g: tuple[float, ...]
+    sigma: tuple[float, ...]
+
+
+# exp_scaling_fisher_residual_overlay_20251228.md: the envelope of 21.5 is 3D, that of 22.5 is 5D
+ENVELOPE_ERROR: Final = 0.02
+ENVELOPES: Final = {
+    3: Envelope(21.5, (1.0, 1.5, 2.0, 2.5, 3.0, 3.5, 4.0, 4.5), (0.32, 0.35, 0.40, 0.46, 0.52, 0.56, 0.52, 0.43)),
+    5: Envelope(22.5, (1.0, 1.5, 2.0, 2.5, 3.0, 3.5, 4.0, 4.5), (0.85, 0.91, 1.05, 1.24, 1.31, 1.39, 1.29, 1.07)),
+}
+
 # The SNR column of the data set is this many times the median over pixels of flux / error (1.15 to 1.17)
 SNR_COLUMN: Final = 1.16
 

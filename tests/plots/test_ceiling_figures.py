@@ -8,9 +8,17 @@ import pytest
 
 from repro.errors import ParameterError
 from repro.files import sha256
-from repro.plots import crlb_distribution, published, r2max_vs_snr, schur_ratio, sigma_map, sigma_vs_snr
+from repro.plots import (
+    crlb_distribution,
+    published,
+    r2max_vs_snr,
+    schur_ratio,
+    sigma_map,
+    sigma_vs_snr,
+    source_difference,
+)
 
-FIGURES = [r2max_vs_snr, sigma_vs_snr, schur_ratio, crlb_distribution, sigma_map]
+FIGURES = [r2max_vs_snr, sigma_vs_snr, schur_ratio, crlb_distribution, sigma_map, source_difference]
 
 
 def without_some_bounds(table):
