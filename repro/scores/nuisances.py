@@ -56,15 +56,14 @@ def _rung(table: NuisanceTable, rung: str, m: int) -> dict[str, float]:
         return {}
     alone = table.bound(RUNGS[rung].alone)[m, use]
     result = _spread("sigma", np.sqrt(crlb[use]))
-    result |= _spread("sigma_ratio", np.sqrt(crlb / reference)[use & np.isfinite(reference)])
+    result |= _spread("sigma_ratio", np.sqrt(crlb / reference))
     result |= {
         "schur_median": float(np.median(alone / crlb[use])),
         "r2max_median": float(np.median(r2max(crlb[use]))),
         "r2_aggregate": aggregate(crlb[use], PAPER_VARIANCE),
     }
     if without := RUNGS[rung].without_scatter:
-        gain = 1.0 / crlb - 1.0 / table.bound(without)[m]
-        result |= _spread("information_gain", gain[np.isfinite(gain)])
+        result |= _spread("information_gain", 1.0 / crlb - 1.0 / table.bound(without)[m])
     return result
 
 
@@ -134,5 +133,9 @@ def _median(values: Array) -> float:
 
 
 def _spread(name: str, values: Array) -> dict[str, float]:
-    low, middle, high = np.percentile(values, (10.0, 50.0, 90.0))
+    """Percentiles of the finite values; nothing if there are none."""
+    finite = values[np.isfinite(values)]
+    if not finite.size:
+        return {}
+    low, middle, high = np.percentile(finite, (10.0, 50.0, 90.0))
     return {f"{name}_p10": float(low), f"{name}_median": float(middle), f"{name}_p90": float(high)}

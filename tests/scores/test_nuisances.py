@@ -148,7 +148,11 @@ def test_nodes_without_a_bound_are_left_out():
     values = summarise_nuisances(make_table(np.full(LATTICE.size, 0.2), crlb))
     assert values["nuisances/5D/21.5/sigma_median"] == pytest.approx(0.5)
     assert values["paired/21.5/crlb_ratio_median"] == pytest.approx(1.25)
-    hopeless = summarise_nuisances(make_table(np.full(LATTICE.size, np.nan), np.full(LATTICE.size, np.nan)))
+    unknown = np.full(LATTICE.size, np.nan)
+    only_3d = summarise_nuisances(make_table(0.2, unknown, {"3D": 0.2, "none": 0.1}))
+    assert only_3d["nuisances/3D/21.5/schur_median"] == pytest.approx(0.5)
+    assert "nuisances/3D/21.5/sigma_ratio_median" not in only_3d
+    hopeless = summarise_nuisances(make_table(unknown, unknown))
     assert not [address for address in hopeless if address.startswith("nuisances/")]
 
 
