@@ -86,8 +86,13 @@ def law_posteriors(
     Raises:
         DataError: errors that are not positive, or a share that the laws of the sky cannot use.
     """
-    if not (seen.sigma > 0).all():
-        raise DataError("posterior: an error is not positive")
+    bad = np.argwhere(~(seen.sigma > 0))
+    if bad.size:
+        star, pixel = bad[0]
+        raise DataError(
+            f"star {star}, pixel {pixel}: its error is {seen.sigma[star, pixel]:g}; it must be positive."
+            " Make the spectrum set again"
+        )
     work = _Work(grid, paper_intervals(grid.lattice), laws, LABELS.index(target), draws, temper, seed)
     scaled = unit_median(grid).flux
     found = np.empty((5, len(OBSERVERS), len(laws), len(rows)))
