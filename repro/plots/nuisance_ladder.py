@@ -34,7 +34,7 @@ def draw(table: NuisanceTable, path: str | Path) -> Path:
         axes.xaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
         axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
         axes.xaxis.set_minor_formatter(NullFormatter())
-        axes.set_xlabel("smallest error of an unbiased log g [dex]: median over nodes, 10th to 90th percentile")
+        axes.set_xlabel("bound on the error of log g [dex]: median over nodes, 10th to 90th percentile")
         axes.set_ylabel("unknown beside log g")
         axes.set_title(f"What each further unknown costs, {count(len(table.labels))} nodes")
         figure.legend(*axes.get_legend_handles_labels(), loc="outside lower center", ncols=len(table.magnitudes))
