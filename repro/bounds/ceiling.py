@@ -15,9 +15,9 @@ from repro.bounds.fisher import Marginal, marginal, marginal_bound, weighted_inf
 from repro.bounds.quantiles import LogHistogram
 from repro.bounds.scaling import NoiseTerms, unit_median
 from repro.bounds.table import SNR_PERCENTILES, CeilingTable
-from repro.errors import DataError, ParameterError
+from repro.errors import ParameterError
 from repro.instrument.noise import Conditions, NoiseModel
-from repro.spectra.nodes import NodeGrid
+from repro.spectra.nodes import NodeGrid, require_physical
 
 MAGNITUDES: Final = (18.0, 20.0, 21.5, 22.0, 22.5, 23.0)  # of the six published Fisher grids
 
@@ -47,10 +47,11 @@ def lattice_ceiling(
 
     Raises:
         ParameterError: a noise level that is not positive and finite, or a target that is not a free axis.
-        DataError: an error or derivative that is not finite.
+        DataError: a flux that is not positive and finite, or a zero point that is not finite.
     """
     if not (np.isfinite(noise_level) and noise_level > 0):
         raise ParameterError(f"noise level {noise_level} must be positive and finite: without noise there is no bound")
+    require_physical(grid, "node grid")
     stencils = [derivative_stencil(grid.lattice, scheme) for scheme in SCHEMES]
     names = stencils[0].names
     if target not in names:
@@ -110,16 +111,8 @@ class BlockWork:
 
     def weights(self, nodes: slice | NDArray[np.intp]) -> NDArray[np.float64]:
         """1 / error^2 (B, M, P)."""
-        flux, zero_point = self.grid.flux[nodes], self.grid.zero_point[nodes]
-        variance = self.noise.variances(flux, zero_point, self.magnitudes)
+        variance = self.noise.variances(self.grid.flux[nodes], self.grid.zero_point[nodes], self.magnitudes)
         variance *= self.noise_level**2
-        if not 0.0 < variance.min() <= variance.max() < np.inf:
-            node, _, pixel = np.argwhere(~(np.isfinite(variance) & (variance > 0.0)))[0]
-            row = np.arange(self.grid.lattice.size)[nodes][node]
-            raise DataError(
-                f"the error of node {row}, pixel {pixel} is not positive and finite: check its flux "
-                f"({flux[node, pixel]}) and zero point ({zero_point[node]})"
-            )
         return np.reciprocal(variance, out=variance)
 
     def _snr(self, nodes: slice, weights: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -95,6 +95,19 @@ def test_comparison_on_lines_shows_what_the_lattice_step_costs(spectrum_function
     np.testing.assert_allclose(differences[0] / differences[1], 100.0, rtol=0.1)
 
 
+def test_routes_to_the_bound_agree_where_truncation_allows(spectrum_function, noise):
+    """At a step where secants err by half a per cent, five points and the spline are exact to a tenth of that."""
+    step = np.arange(-3.0, 4.0)
+    grid = grid_of(spectrum_function, T_eff=5000.0 + 100.0 * step, log_g=3.0 + 0.25 * step)
+    result = compare(spectrum_function, grid, np.array([24]), noise)
+    assert 5e-4 < abs(result.crlb_ratio[0] - 1.0) < 0.01
+    for other in (result.crlb_ratio_richardson, result.crlb_ratio_spline):
+        assert abs(other[0] - 1.0) < 0.2 * abs(result.crlb_ratio[0] - 1.0)
+    values = summarise_derivatives(result, "2D")
+    assert values["2D/autodiff/share_crlb_within_1pc_spline"] == 1.0
+    assert values["2D/autodiff/crlb_ratio_spline_median"] == result.crlb_ratio_spline[0]
+
+
 def test_the_scale_of_the_spectra_does_not_matter(spectrum_function, noise):
     axes = {"T_eff": (4500.0, 5000.0, 5500.0), "log_g": (2.0, 3.0)}
     results = []

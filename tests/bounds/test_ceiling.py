@@ -9,12 +9,15 @@ import numpy as np
 import pytest
 import torch
 
+from repro.bounds import ceiling
 from repro.bounds.ceiling import lattice_ceiling
+from repro.bounds.fisher import marginal
 from repro.bounds.table import CeilingTable
 from repro.errors import DataError, ParameterError
 from repro.files import sha256
 from repro.instrument.noise import Conditions, NoiseModel
 from repro.labels import LABELS
+from repro.scores.ceilings import summarise
 
 CONDITIONS = Conditions(mag=0.0, zenith_angle=22.5, field_angle=0.325, seeing=1.0)
 MAGNITUDES = (18.0, 21.5, 23.0)
@@ -102,6 +105,44 @@ def test_a_finer_lattice_approaches_the_exact_bound(make_grid, spectrum_function
     fine, _ = central_bound(0.5 * step)
     assert (coarse - exact) / (fine - exact) == pytest.approx(4.0, abs=0.8)
     assert abs(coarse_richardson - exact) < 0.25 * abs(coarse - exact)
+
+
+def test_routes_agree_to_one_per_cent_where_the_lattice_is_fine(make_grid, noise):
+    """Secants, five points and spline on lines: the error of the differences is what separates them."""
+    step = np.arange(-2.0, 3.0)
+    grid = make_grid(T_eff=5000.0 + 125.0 * step, log_g=3.0 + 0.2 * step, M_H=0.1 * step)
+    table = lattice_ceiling(grid, (21.5,), noise, CONDITIONS)
+    for route in ("richardson", "spline"):
+        other = getattr(table, f"crlb_{route}")[0, table.interior]
+        np.testing.assert_allclose(other, table.crlb[0, table.interior], rtol=0.01)
+    values = summarise(table)
+    assert values["3D/interior/21.5/share_routes_within_1pc"] == 1.0 > values["3D/edges/21.5/share_routes_within_1pc"]
+    assert values["3D/interior/21.5/crlb_spline_change_p90"] < 0.01 < values["3D/edges/21.5/crlb_spline_change_p90"]
+
+
+def test_identities_hold(table):
+    assert set(table.identities) == {"crlb_noise_squared", "schur_scalar_noise", "unit_rescaling"}
+    assert max(table.identities.values()) < 1e-9
+    assert summarise(table)["checks/unit_rescaling"] == table.identities["unit_rescaling"]
+
+
+def test_an_absolute_ridge_breaks_the_identities(grid, noise, monkeypatch):
+    """What V1 added to its matrices: the checks are there to notice it."""
+
+    def ridged(information, target):
+        return marginal(information + 1.0 * np.eye(information.shape[-1]), target)
+
+    monkeypatch.setattr(ceiling, "marginal", ridged)
+    monkeypatch.setattr(ceiling, "marginal_bound", lambda information, target: ridged(information, target).crlb)
+    broken = lattice_ceiling(grid, (21.5,), noise, CONDITIONS).identities
+    assert all(value > 1e-6 for value in broken.values())
+
+
+def test_a_spectrum_without_a_valid_flux_is_named(grid, noise):
+    flux = grid.flux.copy()
+    flux[37, 5] = np.nan
+    with pytest.raises(DataError, match=r"flux of node 37 \(T_eff .*pixel 5 is nan"):
+        lattice_ceiling(replace(grid, flux=flux), (21.5,), noise, CONDITIONS)
 
 
 def test_schur_complement_and_full_inverse_agree_everywhere(table):

@@ -2,12 +2,16 @@
 
 import numpy as np
 import pytest
+from scipy.interpolate import CubicSpline
 
-from repro.bounds.derivatives import derivative_stencil, interior, lattice_derivatives
+from repro.bounds.derivatives import SCHEMES, derivative_stencil, interior, jacobians, lattice_derivatives
 from repro.bounds.fisher import fisher_information, marginal
 from repro.errors import ParameterError
 from repro.labels import LABELS
 from repro.spectra.lattice import Lattice, paper_3d, paper_5d
+
+# of the polynomials that a scheme differentiates exactly, everywhere
+DEGREES = [("first_order", 1), ("second_order", 2), ("richardson", 4), ("spline", 3)]
 
 
 def lattice(**axes):
@@ -19,7 +23,9 @@ def axis(step, count=9, start=0.3):
     return start + step * np.arange(count)
 
 
-@pytest.mark.parametrize(("scheme", "degree"), [("first_order", 1), ("second_order", 2), ("richardson", 4)])
+@pytest.mark.parametrize(
+    ("scheme", "degree"), [("first_order", 1), ("second_order", 2), ("richardson", 4), ("spline", 3)]
+)
 def test_polynomials_up_to_the_degree_of_the_scheme_are_exact(scheme, degree):
     grid = lattice(T_eff=axis(0.5, 6), log_g=axis(0.25, 7), M_H=axis(0.1, 5))
     t, g, m = grid.labels[:, 0], grid.labels[:, 1], grid.labels[:, 2]
@@ -42,6 +48,8 @@ def test_polynomials_up_to_the_degree_of_the_scheme_are_exact(scheme, degree):
         ("second_order", "edge", 2),
         ("richardson", "centre", 4),
         ("richardson", "edge", 4),
+        ("spline", "centre", 4),
+        ("spline", "edge", 3),
     ],
 )
 def test_error_falls_with_the_order_of_the_scheme(scheme, place, order):
@@ -62,6 +70,29 @@ def test_richardson_is_the_extrapolation_of_steps_h_and_2h():
     h2 = (flux[6] - flux[2]) / 0.8
     got = lattice_derivatives(flux, grid, edges="richardson")[4, 0]
     np.testing.assert_allclose(got, (4.0 * h - h2) / 3.0, rtol=1e-12)
+
+
+def test_the_spline_s_slope_is_that_of_the_interpolating_spline():
+    grid = lattice(T_eff=(4.0, 4.25, 4.75, 5.0, 6.0, 6.25), log_g=(1.0, 1.5, 2.0), C_M=(0.0, 0.5))
+    flux = np.random.default_rng(5).normal(size=(grid.size, 4))
+    cube = flux.reshape(6, 3, 2, 4)
+    got = lattice_derivatives(flux, grid, edges="spline").reshape(6, 3, 2, 3, 4)
+    for axis, name in enumerate(grid.free):  # a parabola through three nodes, a line through two
+        nodes = np.array(grid.axes[name])
+        expected = CubicSpline(nodes, cube, axis=axis)(nodes, 1)
+        np.testing.assert_allclose(got[:, :, :, axis], expected, atol=1e-12)
+
+
+def test_all_schemes_together_give_what_each_gives_alone():
+    grid = holed(lattice(T_eff=axis(1.0, 5), log_g=axis(0.5, 6)), (2, 3, 0, 0, 0))
+    flux = np.random.default_rng(6).normal(size=(grid.size, 7)).astype(np.float32)
+    stencils = [derivative_stencil(grid, scheme) for scheme in SCHEMES]
+    for nodes in (slice(4, 17), np.array([20, 3, 3])):
+        for scheme, together in zip(SCHEMES, jacobians(stencils, flux, nodes), strict=True):
+            dense = np.zeros((grid.size, 2, grid.size))
+            stencil = derivative_stencil(grid, scheme)
+            np.add.at(dense, (*np.ogrid[: grid.size, :2, :0][:2], stencil.neighbours), stencil.weights)
+            np.testing.assert_allclose(together, (dense @ flux.astype(np.float64))[nodes], atol=1e-12)
 
 
 def test_the_paper_s_scheme_is_the_secant_over_two_steps_and_one_step_at_the_edges():
@@ -101,7 +132,9 @@ def test_bad_requests_name_the_choices():
 UNEQUAL = (3750.0, 4250.0, 4500.0, 5250.0, 6000.0, 6100.0)
 
 
-@pytest.mark.parametrize(("scheme", "degree"), [("first_order", 1), ("second_order", 2), ("richardson", 4)])
+@pytest.mark.parametrize(
+    ("scheme", "degree"), [("first_order", 1), ("second_order", 2), ("richardson", 4), ("spline", 3)]
+)
 def test_unequal_steps_keep_the_degree_of_exactness(scheme, degree):
     grid = lattice(T_eff=np.array(UNEQUAL) / 1000.0, C_M=(-0.75, -0.25, 0.0, 0.2, 0.5))
     t, c = grid.labels[:, 0], grid.labels[:, 4]
@@ -160,7 +193,9 @@ def test_beside_a_hole_differences_are_one_sided_and_elsewhere_central():
             assert got[row, column] == pytest.approx(expected, rel=1e-10)
 
 
-@pytest.mark.parametrize(("scheme", "degree"), [("first_order", 1), ("second_order", 2), ("richardson", 4)])
+@pytest.mark.parametrize(
+    ("scheme", "degree"), [("first_order", 1), ("second_order", 2), ("richardson", 4), ("spline", 3)]
+)
 def test_no_scheme_reaches_across_a_hole(scheme, degree):
     """Exact on polynomials on each side of it, whatever the other side holds."""
     grid = holed(lattice(log_g=axis(0.5, 11)), (0, 5, 0, 0, 0))

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from repro.bounds.fisher import fisher_information, marginal
+from repro.bounds.fisher import fisher_information, marginal, marginal_bound, weighted_information
 from repro.errors import DataError
 
 
@@ -32,6 +32,19 @@ def test_gaussian_line_has_the_textbook_information():
     assert marginal(information[None], 1).schur[0] == pytest.approx(1.0, abs=1e-12)
     assert marginal(information[None], 0).schur[0] == pytest.approx(2.0 / 3.0, rel=1e-9)
     assert marginal(information[None], 2).crlb[0] == pytest.approx(2.0 * w / (unit * a**2), rel=1e-9)
+
+
+def test_several_noises_at_once_are_each_one_by_one(problem):
+    jacobian, sigma = problem
+    levels = np.array([0.5, 1.0, 3.0])
+    weights = 1.0 / (levels[:, None] * sigma[:, None]) ** 2
+    got = weighted_information(jacobian, weights)
+    assert got.shape == (40, 3, 4, 4)
+    np.testing.assert_allclose(got, np.einsum("bip,bmp,bjp->bmij", jacobian, weights, jacobian), rtol=1e-9, atol=1e-9)
+    np.testing.assert_array_equal(got, got.swapaxes(-1, -2))
+    for m, level in enumerate(levels):
+        np.testing.assert_allclose(got[:, m], fisher_information(jacobian, level * sigma), rtol=1e-12)
+    np.testing.assert_array_equal(marginal_bound(got, 2), marginal(got, 2).crlb)
 
 
 def test_marginal_equals_the_full_inverse(problem):
