@@ -13,7 +13,7 @@ from typing import Any, Final, Self
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from scipy.linalg import lapack, solve_banded
+from scipy.linalg import blas, lapack, solve_banded
 from torch import Tensor
 
 from repro.errors import DataError, ParameterError
@@ -25,6 +25,8 @@ from repro.training.state import read_state, write_state
 ALPHAS: Final = tuple(float(alpha) for alpha in 10.0 ** np.arange(-3.0, 6.1, 0.25))
 
 KIND: Final = "ridge model"
+
+_ROWS: Final = 1024  # spectra summed up together: 34 MB of float64
 
 Float64 = NDArray[np.float64]
 
@@ -141,14 +143,14 @@ def _means(source: Source, y: Float64, weight: Float64) -> tuple[Tensor, float]:
 def _primal(source: Source, y: Float64, weight: Float64, mean: Tensor, alphas: Sequence[float]) -> Float64:
     """Coefficients (P, A) through X'X, summed over blocks of spectra."""
     pixels = source.shape[1]
-    gram = torch.zeros(pixels, pixels, dtype=torch.float64, device=mean.device)
     moment = torch.zeros(pixels, dtype=torch.float64, device=mean.device)
-    for rows, flux in blocks(source, 0):
+    gram = _Gram(pixels, mean.device)
+    for rows, flux in blocks(source, 0, _ROWS):
         root = _on(np.sqrt(weight[rows]), flux)
         scaled = (flux.double() - mean) * root[:, None]
-        gram += _self_product(scaled)
+        gram.add(scaled)
         moment += scaled.T @ (_on(y[rows], flux) * root)
-    return shifted_solutions(gram.cpu().numpy(), moment.cpu().numpy(), alphas)
+    return shifted_solutions(gram.lower_triangle(), moment.cpu().numpy(), alphas)
 
 
 def _dual(source: Source, y: Float64, weight: Float64, mean: Tensor, alphas: Sequence[float]) -> Float64:
@@ -156,21 +158,41 @@ def _dual(source: Source, y: Float64, weight: Float64, mean: Tensor, alphas: Seq
     flux = torch.cat([block for _, block in blocks(source, 0)])
     root = _on(np.sqrt(weight), flux)
     scaled = (flux.double() - mean) * root[:, None]
-    kernel = _self_product(scaled.T.contiguous())
-    dual = shifted_solutions(kernel.cpu().numpy(), y * np.sqrt(weight), alphas)
+    kernel = _Gram(len(y), mean.device)
+    kernel.add(scaled.T.contiguous())
+    dual = shifted_solutions(kernel.lower_triangle(), y * np.sqrt(weight), alphas)
     return (scaled.T @ torch.from_numpy(dual).to(scaled.device)).cpu().numpy()
 
 
+class _Gram:
+    """Sum of x'x over blocks x (b, k), float64; on a processor the symmetric product of BLAS takes half the work."""
+
+    def __init__(self, size: int, device: torch.device) -> None:
+        self._sum = torch.zeros(size, size, dtype=torch.float64, device=device)
+
+    def add(self, x: Tensor) -> None:
+        """Add the products of one block."""
+        if x.is_cuda:
+            self._sum.addmm_(x.T, x)
+        else:  # in place: LAPACK's order of a matrix is that of its transpose here
+            blas.dsyrk(1.0, x.numpy().T, beta=1.0, c=self._sum.numpy().T, lower=1, overwrite_c=1)
+
+    def lower_triangle(self) -> Float64:
+        """The sum in the order of LAPACK; above the diagonal it may hold nothing."""
+        return self._sum.cpu().numpy().T
+
+
 def shifted_solutions(matrix: Float64, right: Float64, shifts: Sequence[float]) -> Float64:
-    """Solutions (k, A) of (matrix + shift) x = right for every shift; `matrix` (k, k) is symmetric and is overwritten.
+    """Solutions (k, A) of (matrix + shift) x = right for every shift.
+
+    Of the symmetric `matrix` (k, k), best in the order of LAPACK, the lower triangle is read; it is overwritten.
 
     Raises:
         DataError: LAPACK refuses the matrix.
     """
     size = len(right)
     work = int(lapack.dsytrd_lwork(size, lower=1)[0].real)
-    # a symmetric matrix is its own transpose, which is the order of LAPACK: no copy
-    factor, diagonal, beside, tau, info = lapack.dsytrd(matrix.T, lower=1, lwork=work, overwrite_a=1)
+    factor, diagonal, beside, tau, info = lapack.dsytrd(matrix, lower=1, lwork=work, overwrite_a=1)
     if info:
         raise DataError(f"ridge: the {size} x {size} normal equations cannot be factorised (dsytrd: {info})")
     reflectors = np.asfortranarray(factor[1:, :-1])
@@ -190,14 +212,6 @@ def _reflect(reflectors: Float64, tau: Float64, columns: Float64, transpose: str
     work = int(lapack.dormqr("L", transpose, reflectors, tau, below, -1)[1][0].real) if len(below) else 1
     turned = lapack.dormqr("L", transpose, reflectors, tau, below, work)[0] if len(below) else below
     return np.concatenate((columns[:1], turned))
-
-
-def _self_product(x: Tensor) -> Tensor:
-    """x'x; numpy hands it to the symmetric product of BLAS, which does half the work."""
-    if x.is_cuda:
-        return x.T @ x
-    array = x.numpy()
-    return torch.from_numpy(array.T @ array)
 
 
 def _product(flux: Array, columns: Float64) -> Float64:

@@ -33,8 +33,8 @@ KIND = "checkpoint"
 class Recipe:
     """How a network is trained; the defaults are those of the MLP on 8000 spectra, judged on validation alone."""
 
-    epochs: int = 10
-    batch: int = 64
+    epochs: int = 5
+    batch: int = 128  # as good as 64 at one learning rate, and a quarter faster
     learning_rate: float = 1e-3  # at the start; a cosine takes it to 0
     weight_decay: float = 1e-2
     clip: float = 1.0  # largest norm of the gradient
