@@ -19,7 +19,11 @@ BLUE: Final = "#0072B2"
 ORANGE: Final = "#D55E00"
 GREEN: Final = "#009E73"
 PURPLE: Final = "#AA4499"
+SKY: Final = "#56B4E9"
+AMBER: Final = "#E69F00"
 GREY: Final = "#666666"
+MANY: Final = (BLUE, ORANGE, GREEN, PURPLE, SKY, AMBER, GREY)  # in this order for models and the like
+MARKERS: Final = "osD^vPX"  # one for each of them
 
 COLOURS_OF_FREE: Final = {3: BLUE, 5: ORANGE}  # tables by their number of free labels, in every figure alike
 
