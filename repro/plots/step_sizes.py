@@ -50,7 +50,11 @@ def draw(study: StepStudy, path: str | Path) -> Path:
             axes.set(xscale="log", yscale="log")
             axes.set_xticks(fractions, [_fraction(value) for value in fractions])
             axes.set_xticks([], minor=True)
-            axes.legend(loc="best")
+            if study.nodes.size:
+                axes.legend(loc="best")
+            else:
+                axes.set_ylim(1e-5, 1.0)
+                axes.text(0.5, 0.5, "no node was studied", transform=axes.transAxes, ha="center")
         figure.supxlabel("thick: median over the nodes; thin: each node", fontsize=7.5)
         return save(figure, path)
 
