@@ -21,15 +21,14 @@ from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
 from repro.bounds.law_proposal import (
-    Intervals,
     Seen,
     axis_names,
     draw_templates,
-    paper_intervals,
     sky_vectors,
     surfaces,
 )
 from repro.bounds.noise_law_table import OBSERVERS
+from repro.bounds.posterior.law import Intervals, intervals
 from repro.bounds.scaling import MEDIAN, unit_median
 from repro.errors import DataError
 from repro.labels import LABELS
@@ -93,7 +92,7 @@ def law_posteriors(
             f"star {star}, pixel {pixel}: its error is {seen.sigma[star, pixel]:g}; it must be positive."
             " Make the spectrum set again"
         )
-    work = _Work(grid, paper_intervals(grid.lattice), laws, LABELS.index(target), draws, temper, seed)
+    work = _Work(grid, intervals(grid.lattice), laws, LABELS.index(target), draws, temper, seed)
     scaled = unit_median(grid).flux
     found = np.empty((5, len(OBSERVERS), len(laws), len(rows)))
     for first in range(0, len(rows), _STARS):

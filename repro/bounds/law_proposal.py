@@ -7,7 +7,6 @@ other, Q = (1 - t) Q_0 + t Q_1 - t (1 - t) S. That is no more than a proposal: i
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import reduce
 from typing import Final
 
 import numpy as np
@@ -15,6 +14,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from repro.bounds.posterior.law import Intervals
 from repro.labels import LABELS
 from repro.spectra.lattice import Lattice
 from repro.spectra.noise_laws import STRETCHES, Law, stretch_of
@@ -26,19 +26,6 @@ _NEGLIGIBLE: Final = 30.0  # below the best log of a proposal
 
 Float32 = NDArray[np.float32]
 Float64 = NDArray[np.float64]
-
-
-@dataclass(frozen=True)
-class Intervals:
-    """The lines that the prior of sampling mode `paper` lives on, cut at their nodes.
-
-    ends: (I, 2) rows of the nodes at both ends; column: (I,) of the label that varies.
-    prior: (I,) probability, evenly spread over the interval.
-    """
-
-    ends: NDArray[np.intp]
-    column: NDArray[np.intp]
-    prior: Float64
 
 
 @dataclass(frozen=True)
@@ -66,28 +53,6 @@ class Surfaces:
 
     nodes: Float32
     apart: Float32
-
-
-def paper_intervals(lattice: Lattice) -> Intervals:
-    """All intervals of a lattice: one free label uniform, the others snapped to nodes.
-
-    On a line the spline runs through the models present; what lies outside them is drawn again, all labels anew.
-    """
-    ends, column, prior = [], [], []
-    shares = {name: _shares(np.array(nodes)) for name, nodes in lattice.axes.items()}
-    for number, (name, nodes) in enumerate(lattice.axes.items()):
-        if name not in lattice.free:
-            continue
-        lines = np.moveaxis(lattice.rows, number, -1).reshape(-1, len(nodes))
-        mass = reduce(np.multiply.outer, [share for other, share in shares.items() if other != name]).ravel()
-        for line, weight in zip(lines, mass, strict=True):
-            present = np.flatnonzero(line >= 0)
-            pairs = np.stack([line[present[:-1]], line[present[1:]]], axis=1)
-            ends.append(pairs)
-            column.append(np.full(len(pairs), number))
-            prior.append(weight * np.diff(np.array(nodes)[present]) / (nodes[-1] - nodes[0]))
-    total = np.concatenate(prior)
-    return Intervals(np.concatenate(ends), np.concatenate(column), total / total.sum())
 
 
 def surfaces(
@@ -163,7 +128,7 @@ def draw_templates(
     place = (np.arange(len(which)) - np.repeat(np.cumsum(parts) - parts, parts)) * width
     middle = place + 0.5 * width
     height = _between(low[:, which], high[:, which], apart[:, which], middle)
-    prior = intervals.prior[which] * width
+    prior = np.exp(intervals.log_prior[which]) * width
     height -= height.max(axis=1, keepdims=True)
     posteriors = prior * np.exp(np.concatenate([height, temper * height]))
     share = (posteriors / posteriors.sum(axis=1, keepdims=True)).mean(axis=0)
@@ -173,7 +138,7 @@ def draw_templates(
     # the rest of a point lies evenly in its part, so that draws from one part are spread over it
     inside = ((points - (edges[chosen] - share[chosen])) / share[chosen]).clip(0.0, 1.0)
     at = place[chosen] + inside * width[chosen]
-    ends, column = intervals.ends[which[chosen]], intervals.column[which[chosen]]
+    ends, column = intervals.ends[which[chosen]], intervals.axis[which[chosen]]
     rows, labels = np.arange(draws), lattice.labels[ends[:, 0]].copy()
     labels[rows, column] += at * (lattice.labels[ends[:, 1], column] - labels[rows, column])
     return labels, column, np.log(prior[chosen] / share[chosen])
@@ -201,14 +166,6 @@ def axis_names(column: NDArray[np.intp]) -> NDArray[np.str_]:
 
 def _law_of(row: int, laws: Sequence[Law]) -> int:
     return [number for number, law in enumerate(laws) if law in STRETCHES][row - len(laws)]
-
-
-def _shares(nodes: Float64) -> Float64:
-    """Probability that a uniform value snaps to each node: half its intervals over the whole; 1 of a fixed label."""
-    if len(nodes) == 1:
-        return np.ones(1)
-    edges = np.concatenate([nodes[:1], 0.5 * (nodes[1:] + nodes[:-1]), nodes[-1:]])
-    return np.diff(edges) / (nodes[-1] - nodes[0])
 
 
 def _slices(count: int) -> list[slice]:

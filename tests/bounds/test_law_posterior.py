@@ -3,7 +3,8 @@ import pytest
 from scipy import stats
 
 from repro.bounds.law_posterior import law_likelihoods, law_posteriors
-from repro.bounds.law_proposal import Seen, draw_templates, paper_intervals, surfaces
+from repro.bounds.law_proposal import Seen, draw_templates, surfaces
+from repro.bounds.posterior.law import intervals
 from repro.bounds.scaling import unit_median
 from repro.errors import DataError
 from repro.labels import LABELS
@@ -70,16 +71,16 @@ def log_likelihoods(law, x, templates, sigma, share, known):
 
 def brute_force(grid, seen, star, truth, points=120):
     """Mean, sd and distribution function at the truth (atoms by halves) from a fine grid on every line, (3, O, L)."""
-    cells = paper_intervals(grid.lattice)
+    cells = intervals(grid.lattice)
     place = (np.arange(points) + 0.5) / points
     labels = np.repeat(grid.lattice.labels[cells.ends[:, 0]], points, axis=0)
-    column = np.repeat(cells.column, points)
+    column = np.repeat(cells.axis, points)
     ends = np.repeat(grid.lattice.labels[cells.ends[:, 1]], points, axis=0)
     rows = np.arange(len(labels))
     labels[rows, column] += np.tile(place, len(cells.ends)) * (ends[rows, column] - labels[rows, column])
     templates, _ = spline_along_axis(grid, np.array(LABELS)[column], labels)
     templates *= 0.5 / np.median(templates, axis=1, keepdims=True)
-    gravity, log_prior = labels[:, 1], np.log(np.repeat(cells.prior / points, points))
+    gravity, log_prior = labels[:, 1], np.repeat(cells.log_prior - np.log(points), points)
     result = np.empty((3, 2, len(LAWS)))
     for row, law in enumerate(LAWS):
         for observer, known in enumerate((True, False)):
@@ -140,7 +141,7 @@ def test_likelihoods_equal_those_of_scipy(grid):
 
 def test_surfaces_are_the_log_likelihoods_of_nodes_and_of_straight_lines_between_them(grid):
     seen, _ = observe(grid, 3)
-    flux, cells = unit_median(grid).flux, paper_intervals(grid.lattice)
+    flux, cells = unit_median(grid).flux, intervals(grid.lattice)
     found = surfaces(flux, cells, seen, LAWS)
     middle = 0.5 * (flux[cells.ends[:, 0]] + flux[cells.ends[:, 1]])
     observers = [(law, False) for law in LAWS] + [("sky", True), ("sky_bands", True)]
@@ -161,23 +162,23 @@ def test_surfaces_are_the_log_likelihoods_of_nodes_and_of_straight_lines_between
 def test_intervals_have_the_shares_with_which_labels_are_drawn(missing):
     """Second route: the sampler itself, holes and what it draws again included."""
     grid = make_grid(missing)
-    n, cells = 60_000, paper_intervals(grid.lattice)
-    assert cells.prior.sum() == pytest.approx(1.0)
+    n, cells = 60_000, intervals(grid.lattice)
+    assert np.exp(cells.log_prior).sum() == pytest.approx(1.0)
     table = draw("paper", n, grid.lattice, 5, "train")
     labels, axis = labels_of(table), table["interp_param"].astype(str)
     low, high = (grid.lattice.labels[cells.ends[:, end]] for end in (0, 1))
     for number in range(len(cells.ends)):
-        column = cells.column[number]
+        column = cells.axis[number]
         others = np.delete(np.arange(5), column)
         members = (axis == LABELS[column]) & (labels[:, others] == low[number, others]).all(axis=1)
         members &= (labels[:, column] >= low[number, column]) & (labels[:, column] < high[number, column])
-        expected = n * cells.prior[number]
+        expected = n * np.exp(cells.log_prior[number])
         assert abs(members.sum() - expected) < 5.0 * np.sqrt(expected)
 
 
 def test_draws_have_the_weights_of_the_prior(grid):
     """Without likelihood the templates drawn are the prior itself; with any, weights bring it back."""
-    cells = paper_intervals(grid.lattice)
+    cells = intervals(grid.lattice)
     flat = np.zeros((2, grid.lattice.size), dtype=np.float32)
     labels, column, log_weight = draw_templates(
         grid.lattice, cells, flat, np.zeros((2, len(cells.ends)), dtype=np.float32), 30_000, 0.5, 0.3
