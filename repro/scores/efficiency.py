@@ -18,6 +18,8 @@ from typing import Final, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from repro.bounds.posterior.table import PosteriorTable
+from repro.bounds.star_table import StarBounds
 from repro.bounds.table import CeilingTable
 from repro.errors import DataError
 from repro.scores.bins import FEWEST, cells, magnitude_bins, snr_bins
@@ -85,6 +87,20 @@ def median_curve(stars: NDArray[np.intp], snr: Array, table: CeilingTable) -> Ce
     # the outermost segments are continued: test stars may be brighter or fainter than the magnitudes of the table
     bound = np.exp(_power_law(np.log(snr), points[order], medians[order]))
     return Ceiling(f"ceiling_{len(table.free)}D", stars, np.clip(bound / PAPER_VARIANCE, 0.0, 1.0), relative=True)
+
+
+def kit_ceilings(
+    stars: StarBounds, posterior: PosteriorTable, published: CeilingTable | None = None
+) -> tuple[Ceiling, ...]:
+    """The ceilings of the kit: `crlb`, `local_prior` (V of the stars), `mmse_flux`, and the published median curve."""
+    truth = stars.label(stars.target)
+    flux = posterior.observers.index("flux")
+    known = (
+        unbiased(stars.stars, stars.crlb),
+        local_prior(stars.stars, stars.crlb, float(np.var(truth))),
+        posterior_mean(posterior.stars, posterior.truth, posterior.mean[flux], "flux"),
+    )
+    return known if published is None else (*known, median_curve(stars.stars, stars.snr, published))
 
 
 @dataclass(frozen=True)
