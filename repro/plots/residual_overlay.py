@@ -13,6 +13,7 @@ from repro.scores.bootstrap import Scored
 from repro.scores.overlay import POSTERIOR, STEP, Overlay, summarise_overlay
 
 _COLUMNS: Final = 4
+_NARROWEST: Final = 10.0  # [inch]: the title's room
 _JITTER: Final = 0.16  # of points at a node, to either side [dex]
 
 Values = dict[str, float | Scored]
@@ -29,7 +30,7 @@ def draw(table: Overlay, path: str | Path) -> Path:
     rows = -(-len(order) // _COLUMNS)
     columns = -(-len(order) // rows)
     with style():
-        figure = Figure(figsize=(0.6 + 3.2 * columns, 1.7 + 2.9 * rows), layout="constrained")
+        figure = Figure(figsize=(max(0.6 + 3.2 * columns, _NARROWEST), 1.7 + 2.9 * rows), layout="constrained")
         panels = figure.subplots(rows, columns, sharex=True, sharey=True, squeeze=False)
         for axes in panels.flat[len(order) :]:
             axes.set_visible(False)
