@@ -3,6 +3,7 @@
 Needs numpy alone, so that stored evidence can be judged without torch or pandas.
 """
 
+from dataclasses import replace
 from typing import Final
 
 import numpy as np
@@ -11,6 +12,7 @@ from numpy.typing import NDArray
 from repro.bounds.nuisance_table import RUNGS, NuisanceTable
 from repro.bounds.table import CeilingTable
 from repro.scores.ceilings import PAPER_VARIANCE, aggregate, r2max
+from repro.scores.population import published_rows
 
 Array = NDArray[np.float64]
 
@@ -31,6 +33,7 @@ def summarise_nuisances(table: NuisanceTable, solar: CeilingTable | None = None)
     paired/crlb_ratio_over_magnitudes_median: a node's largest ratio over its smallest.
     solar: the 3D table of the paper's 1260 solar nodes, for the comparison as published.
     """
+    counted, table = table, _as_published(table)
     values: dict[str, float] = {}
     for rung in table.rungs:
         for m, magnitude in enumerate(table.magnitudes):
@@ -42,11 +45,24 @@ def summarise_nuisances(table: NuisanceTable, solar: CeilingTable | None = None)
     ratio = table.crlb_5d / table.crlb_3d
     medians = [_median(each) for each in ratio]
     return values | {
-        "paired/n_nodes": float(len(table.labels)),
-        "paired/solar/n_nodes": float(table.solar.sum()),
+        "paired/n_nodes": float(len(counted.labels)),
+        "paired/solar/n_nodes": float(counted.solar.sum()),
         "paired/crlb_ratio_median_range": max(medians) - min(medians),
         "paired/crlb_ratio_over_magnitudes_median": _median(ratio.max(axis=0) / ratio.min(axis=0)),
     }
+
+
+def _as_published(table: NuisanceTable) -> NuisanceTable:
+    """The table with every node as often as it stands for one of the published lattice."""
+    rows = published_rows(table.labels)
+    return replace(
+        table,
+        labels=table.labels[rows],
+        interior=table.interior[rows],
+        crlb=table.crlb[:, :, rows],
+        crlb_3d=table.crlb_3d[:, rows],
+        crlb_5d=table.crlb_5d[:, rows],
+    )
 
 
 def _rung(table: NuisanceTable, rung: str, m: int) -> dict[str, float]:
@@ -114,7 +130,8 @@ def _unpaired(table: NuisanceTable, k: int, address: str, solar: CeilingTable | 
     if solar and rows.size:
         common = {tuple(labels) for labels in table.labels[table.solar]}
         shared = np.array([tuple(labels) in common for labels in solar.labels])
-        steps = {"first": solar.crlb[rows[0]], "nodes": solar.crlb[rows[0], shared], "step": here}
+        counted = np.flatnonzero(shared)[published_rows(solar.labels[shared])]
+        steps = {"first": solar.crlb[rows[0]], "nodes": solar.crlb[rows[0], counted], "step": here}
     steps |= {"population": table.crlb_3d[k], "marginalisation": table.crlb_5d[k]}
     medians = {name: _median(bounds) for name, bounds in steps.items()}
     ceilings = {name: float(r2max(np.array(value))) for name, value in medians.items()}

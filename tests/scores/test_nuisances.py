@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -11,11 +12,12 @@ from repro.bounds.table import CeilingTable
 from repro.scores.nuisances import summarise_nuisances
 from repro.spectra.lattice import Lattice
 
+# neighbours of the published lattice, so that each node counts once
 LATTICE = Lattice(
     {
-        "T_eff": (4000.0, 4500.0, 5000.0, 5500.0),
-        "log_g": (1.0, 2.0, 3.0, 4.0, 5.0),
-        "M_H": (-1.0, 0.0),
+        "T_eff": (4000.0, 4250.0, 4500.0, 4750.0),
+        "log_g": (2.0, 2.5, 3.0, 3.5, 4.0),
+        "M_H": (-0.25, 0.0),
         "a_M": (0.0, 0.25),
         "C_M": (-0.25, 0.0),
     }
@@ -98,7 +100,7 @@ def test_a_loss_that_grows_with_the_bound_is_told_from_one_that_shrinks(sign):
 
 def ceiling(crlb_shared, crlb_other):
     """A 3D table at magnitudes 18 and 21.5 with one bound at the solar nodes of the lattice and one at others."""
-    lattice = Lattice(LATTICE.axes | {"M_H": (-1.0, -0.5, 0.0, 0.5), "a_M": (0.0,), "C_M": (0.0,)})
+    lattice = Lattice(LATTICE.axes | {"M_H": (-0.5, -0.25, 0.0, 0.25), "a_M": (0.0,), "C_M": (0.0,)})
     shared = np.isin(lattice.labels[:, 2], LATTICE.axes["M_H"])
     m, n = 2, lattice.size
     plain = {name: np.ones((m, n)) for name in ("conditional", "schur", "condition_raw", "condition_scaled", "snr")}
@@ -161,3 +163,22 @@ def test_only_numpy_is_loaded():
     code = f"import sys, repro.scores.nuisances; print([m for m in {heavy} if m in sys.modules])"
     result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert result.stdout.strip() == "[]"
+
+
+def test_a_thinned_lattice_speaks_of_the_published_one():
+    lattice = Lattice({"T_eff": (5000.0,), "log_g": (3.0,), "M_H": (-2.5, -2.0, 0.75), "a_M": (0.0,), "C_M": (0.0,)})
+    table = make_table(0.2, 0.2)
+    bounds = np.array([0.1, 0.2, 0.4])
+    thinned = replace(
+        table,
+        labels=lattice.labels,
+        interior=np.zeros(3, dtype=bool),
+        crlb=np.broadcast_to(bounds, (len(RUNGS), 1, 3)),
+        crlb_3d=bounds[None],
+        crlb_5d=bounds[None],
+    )
+    values = summarise_nuisances(thinned)
+    # of the 14 published [M/H] 1.5 are nearest to -2.5, 6.5 to -2 and 6 to 0.75
+    mean = (1.5 * 0.1 + 6.5 * 0.2 + 6.0 * 0.4) / 14.0
+    assert values["nuisances/5D/21.5/r2_aggregate"] == pytest.approx(1.0 - mean / (5.0 / 3.0))
+    assert values["paired/n_nodes"] == 3.0
