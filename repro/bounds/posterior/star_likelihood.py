@@ -10,6 +10,7 @@ from repro.bounds.posterior.box_normal import BoxNormal, Mixture
 from repro.bounds.posterior.emulator import MAGNITUDE, Emulator, NoiseRule
 
 _STEPS: Final = 12  # of every iteration
+_CONVERGED: Final = 1e-3  # [mag] a tenth of the width to which the scatter of the pixels fixes a magnitude
 _SIDE: Final = 1e-3  # how near to a side of the box a mode is looked for
 _NARROWEST: Final = 12.0  # information of the uniform law on a unit interval: no proposal is wider to begin with
 _WIDER: Final = 1.5  # standard deviations of the first proposals, in those that the information gives
@@ -92,16 +93,16 @@ class StarLikelihood:
         value = value + 0.5 * deviate**2 + width.log()
         inside = (magnitude >= self._magnitudes[0]) & (magnitude <= self._magnitudes[1])
         flux = torch.where(inside, value, -math.inf)
-        return torch.stack([flux, -0.5 * (squares * self._weights).sum(dim=1, dtype=torch.float64)])
+        return torch.stack([flux, -0.5 * (squares * self._weights).sum(dim=1).to(torch.float64)])
 
     def _level(self, mu: Tensor, squares: Tensor, log_alpha: Tensor, point: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Log likelihood, its slope in magnitude and the expected information on the magnitude, (b,) float64 each."""
         variance, background = self._rule.variance(mu, log_alpha, point)
         ratio = squares / variance
         slope = 1.0 + background / variance  # d ln variance / d magnitude, in units of `MAGNITUDE`
-        value = -0.5 * (ratio + torch.log(variance)).sum(dim=1, dtype=torch.float64)
-        gradient = -0.5 * MAGNITUDE * (slope * (1.0 - ratio)).sum(dim=1, dtype=torch.float64)
-        return value, gradient, 0.5 * MAGNITUDE**2 * (slope**2).sum(dim=1, dtype=torch.float64)
+        value = -0.5 * (ratio + torch.log(variance)).sum(dim=1).to(torch.float64)
+        gradient = -0.5 * MAGNITUDE * (slope * (1.0 - ratio)).sum(dim=1).to(torch.float64)
+        return value, gradient, 0.5 * MAGNITUDE**2 * (slope**2).sum(dim=1).to(torch.float64)
 
     def _fit_levels(self, place: Tensor) -> None:
         """The likeliest magnitude at each quadrature point for the spectrum at (1, k), by scoring."""
@@ -110,7 +111,10 @@ class StarLikelihood:
         points = torch.arange(len(self._levels), device=place.device)
         for _ in range(_STEPS):
             value, slope, information = self._level(mu, squares, log_alpha + MAGNITUDE * self._levels, points)
-            self._levels = self._levels + (slope / information).clamp(-0.5, 0.5)
+            step = (slope / information).clamp(-0.5, 0.5)
+            self._levels = self._levels + step
+            if float(step.abs().max()) < _CONVERGED:
+                break
         inside = (self._levels >= self._magnitudes[0]) & (self._levels <= self._magnitudes[1])
         likely = self._rule.shares * torch.exp(0.5 * torch.where(inside, value - value.max(), value - value.max() - 8))
         self._odds = 0.9 * likely / likely.sum() + 0.1 * self._rule.shares
@@ -123,7 +127,7 @@ class StarLikelihood:
         mu, _ = self._emulator(torch.cat([place, moved.reshape(s * k, k)]))
         slopes = (mu[s:].reshape(s, k, -1) - mu[:s, None]) / step[:, :, None]
         rest = self._x - mu[:s]
-        mismatch = (rest**2 * weight).sum(dim=1, dtype=torch.float64)
+        mismatch = (rest**2 * weight).sum(dim=1).to(torch.float64)
         scale = len(self._x) / mismatch
         weighted = slopes * weight
         gradient = torch.einsum("skp,sp->sk", weighted, rest).to(torch.float64) * scale[:, None]
