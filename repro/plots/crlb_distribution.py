@@ -12,6 +12,7 @@ from repro.bounds.table import CeilingTable
 from repro.plots import published
 from repro.plots.style import BLUE, GREY, ORANGE, count, magnitude_row, save, style
 from repro.scores.ceilings import PAPER_VARIANCE
+from repro.scores.population import published_rows
 
 Array = NDArray[np.float64]
 
@@ -19,7 +20,8 @@ Array = NDArray[np.float64]
 def draw(tables: Sequence[CeilingTable], path: str | Path, magnitude: float = published.HISTOGRAM_MAGNITUDE) -> Path:
     """Share of nodes per bin, a panel each for tables of 3 and 5 free labels; the published bins are continued.
 
-    The kit's bounds are drawn with first-order and with second-order edges.
+    The kit's bounds are drawn with first-order and with second-order edges. Nodes count as often as published ones lie
+    nearest to them, so that a grid that leaves nodes out is compared with the same population.
     """
     rows = [magnitude_row(table, magnitude) for table in tables]
     with style():
@@ -35,15 +37,19 @@ def draw(tables: Sequence[CeilingTable], path: str | Path, magnitude: float = pu
 
 def _panel(axes: Axes, table: CeilingTable, row: int, *, with_published: bool) -> None:
     paper = published.CEILINGS[len(table.free)]
-    bound, other = (values[row][table.identifiable[row]] for values in (table.crlb, table.crlb_second_order))
+    rows = published_rows(table.labels)
+    rows = rows[table.identifiable[row, rows]]
+    bound, other = table.crlb[row, rows], table.crlb_second_order[row, rows]
     other = other[np.isfinite(other)]
     if with_published:
         label = f"published ({count(sum(paper.histogram))} nodes, counts read off the figure)"
         counts = np.array(paper.histogram, dtype=float)
         axes.stairs(_density(counts, paper.edges), paper.edges, fill=True, color=GREY, alpha=0.35, label=label)
     edges = _continued(paper.edges, np.concatenate([bound, other]))
+    number = int(table.identifiable[row].sum())
+    weighted = ", each for the published ones nearest to it" if bound.size != number else ""
     first, second = (_density(np.histogram(values, edges)[0], edges) for values in (bound, other))
-    axes.stairs(first, edges, color=BLUE, lw=1.5, label=f"this kit ({count(bound.size)} nodes)")
+    axes.stairs(first, edges, color=BLUE, lw=1.5, label=f"this kit ({count(number)} nodes{weighted})")
     label = "this kit, second-order differences at the edges of the grid"
     axes.stairs(second, edges, color=ORANGE, lw=1.0, ls="--", label=label)
     axes.set(

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from repro.bounds.table import CeilingTable
 from repro.labels import LABELS
+from repro.scores.population import published_rows
 
 Array = NDArray[np.float64]
 
@@ -25,6 +26,8 @@ METAL_POOR: Final = -1.5  # [M/H] up to which a star is called so, as in `ceilin
 @dataclass(frozen=True)
 class RankDifference:
     """Bounds of n nodes beside the published bounds of the same rank.
+
+    A node that stands for several of the published lattice, which a smaller grid leaves out, is there as many times.
 
     Attributes:
         labels: (n, 5).
@@ -63,11 +66,12 @@ def rank_difference(table: CeilingTable, row: int, quantile: Callable[[Array], A
 
     quantile: share of nodes (n,) in [0, 1] -> published bound (n,) [dex^2] below which that share lies.
     """
-    use = table.identifiable[row]
-    crlb = table.crlb[row, use]
+    rows = published_rows(table.labels)
+    rows = rows[table.identifiable[row, rows]]
+    crlb = table.crlb[row, rows]
     rank = np.empty(crlb.size)
     rank[np.argsort(crlb, kind="stable")] = (np.arange(crlb.size) + 0.5) / crlb.size
-    return RankDifference(table.labels[use], rank, crlb, quantile(rank))
+    return RankDifference(table.labels[rows], rank, crlb, quantile(rank))
 
 
 def summarise_difference(difference: RankDifference, prefix: str) -> dict[str, float]:

@@ -7,7 +7,7 @@ import pytest
 
 from repro.plots.published import PAPER_3D, PAPER_5D
 from repro.scores.source_difference import rank_difference, summarise_difference
-from repro.spectra.lattice import paper_3d
+from repro.spectra.lattice import paper_3d, paper_5d
 from tests.plots.ceiling_tables import ceiling_table
 
 ROW = 2  # magnitude 21.5
@@ -65,6 +65,17 @@ def test_cells_hold_means_of_their_nodes_and_empty_ones_nothing(table):
 def test_no_bound_at_all_gives_no_value(table):
     nothing = replace(table, identifiable=np.zeros(table.crlb.shape, dtype=bool))
     assert values_of(nothing) == {}
+
+
+def test_a_grid_that_leaves_nodes_out_is_compared_as_the_whole_one():
+    whole = ceiling_table(paper_5d(), PAPER_5D)
+    metals, carbon = whole.label("M_H"), whole.label("C_M")
+    kept = np.isin(metals, (-2.5, -2.0, -1.5, -1.0, -0.5, 0.0, 0.75)) & np.isin(carbon, (-0.75, -0.25, 0.0, 0.5))
+    shape = {"labels": whole.labels[kept], "crlb": whole.crlb[:, kept], "identifiable": whole.identifiable[:, kept]}
+    thinned = replace(whole, **shape)
+    assert values_of(thinned, PAPER_5D.quantile)["x/mean_ratio"] == pytest.approx(1.0, abs=0.05)
+    # the nodes left are metal poorer on average: counted alike they would not agree
+    assert abs(thinned.crlb[ROW].mean() / whole.crlb[ROW].mean() - 1.0) > 0.1
 
 
 def test_published_3d_and_5d_differ_as_their_medians_do(table):
