@@ -47,9 +47,8 @@ def main() -> None:
     seconds, processor = time.perf_counter() - started, time.process_time() - worked
     count, free = table.crlb.size, len(table.free)
     published = seconds * paper_5d().size / len(grid.flux)
-    print(
-        f"{len(grid.flux)} nodes x {len(MAGNITUDES)} magnitudes, {free} labels, of grid '{grid.source}': {seconds:.1f} s"
-    )
+    size = f"{len(grid.flux)} nodes x {len(MAGNITUDES)} magnitudes, {free} labels"
+    print(f"{size}, of grid '{grid.source}': {seconds:.1f} s")
     print("  that is noise model, four derivative schemes, bounds, condition numbers and SNR percentiles;")
     print(f"  {published:.1f} s for {paper_5d().size} nodes (target {TARGET:g} s on two cores; here {os.cpu_count()})")
     memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
