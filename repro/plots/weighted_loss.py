@@ -1,18 +1,20 @@
 """Figure: what weights from the bounds do to models, by how much each star tells."""
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
 
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import FormatStrFormatter, LogLocator, NullFormatter
 from numpy.typing import NDArray
 
 from repro.bounds.star_table import StarBounds
 from repro.plots.style import BLUE, GREY, MINUS, ORANGE, PURPLE, save, style
-from repro.scores.bootstrap import resamples
+from repro.scores.bootstrap import Scored, counts
 from repro.scores.predictions import PredictionTable
-from repro.scores.weighted import summarise_weighted, weighted_names
+from repro.scores.weighted import MARK, summarise_weighted, weighted_names
 
 GROUPS: Final = 5  # of stars with equal numbers, by their bound
 _INTERVAL: Final = (2.5, 97.5)  # per cent of the resamples
@@ -29,6 +31,7 @@ def draw(table: PredictionTable, stars: StarBounds, path: str | Path) -> Path:
     """Draw every model of `table` that was trained with weights beside the same model without."""
     pairs = weighted_names(table)
     kinds = list(dict.fromkeys(pairs.values()))
+    values = summarise_weighted(table, stars)
     with style():
         figure = Figure(figsize=(4.3 * len(kinds) + 0.4, 6.6), layout="constrained")
         rows = figure.subplots(2, len(kinds), squeeze=False, sharex=True, sharey="row")
@@ -37,12 +40,16 @@ def draw(table: PredictionTable, stars: StarBounds, path: str | Path) -> Path:
             top, bottom = rows[:, column]
             _errors(top, table, kind, pairs, groups, centres)
             _changes(bottom, table, kind, pairs, groups, centres)
-            top.set_title(_title(table, stars, kind, pairs))
+            top.set_title(_title(values, kind, pairs))
+            bottom.set_xlabel("Cramér-Rao bound, root mean of the group, √C [dex]")
+            for axis in (top.xaxis, top.yaxis):
+                axis.set_major_locator(LogLocator(subs=(1.0, 2.0, 3.0, 5.0)))
+                axis.set_major_formatter(FormatStrFormatter("%g"))
+                axis.set_minor_formatter(NullFormatter())
         rows[0, 0].set_ylabel("root mean squared error of log g [dex]")
         rows[1, 0].set_ylabel("change of the mean squared error\nby the weights [dex²]")
-        figure.supxlabel("Cramér-Rao bound of the star, √C [dex]", fontsize=9.0)
         handles, labels = rows[0, 0].get_legend_handles_labels()
-        figure.legend(handles, labels, loc="outside upper center", ncols=4)
+        figure.legend(handles, labels, loc="outside lower center", ncols=4)
         figure.suptitle(
             f"Loss weighted by the information of each spectrum: {len(table.truth)} test stars in {GROUPS} groups "
             f"(bars: 95 % of resamples)",
@@ -52,13 +59,15 @@ def draw(table: PredictionTable, stars: StarBounds, path: str | Path) -> Path:
 
 
 def _groups(table: PredictionTable, stars: StarBounds) -> tuple[list[NDArray[np.bool_]], Array]:
-    """Members of groups of equal size by the bound, most informative first, and the median sqrt(C) of each."""
+    """Members of groups of equal size by the bound C, most informative first, and root mean C of each.
+
+    A star without a bound stands in the last group and is left out of its mean.
+    """
     places = {int(row): place for place, row in enumerate(stars.stars)}
     crlb = stars.crlb[[places[int(row)] for row in table.stars]]
-    sigma = np.sqrt(np.where(np.isfinite(crlb), crlb, np.inf))
-    rank = np.argsort(np.argsort(sigma))
+    rank = np.argsort(np.argsort(crlb))  # nan last
     groups = [rank * GROUPS // len(rank) == number for number in range(GROUPS)]
-    return groups, np.array([np.median(sigma[members]) for members in groups])
+    return groups, np.sqrt([np.nanmean(crlb[members]) for members in groups])
 
 
 def _errors(
@@ -118,16 +127,16 @@ def _squared(table: PredictionTable, name: str) -> Array:
 
 def _over(values: Array, members: NDArray[np.bool_]) -> tuple[float, Array]:
     """Mean over members, and over those drawn in each resample of all stars."""
-    drawn = [values[rows[members[rows]]].mean() for rows in resamples(len(values))]
-    return float(values[members].mean()), np.array(drawn)
+    weights = counts(len(values))[:, members]
+    means = weights @ values[members] / weights.sum(axis=1)
+    return float(means[0]), means[1:]
 
 
-def _title(table: PredictionTable, stars: StarBounds, kind: str, pairs: dict[str, str]) -> str:
+def _title(values: Mapping[str, float | Scored], kind: str, pairs: dict[str, str]) -> str:
     """What one sees, computed: the change of R2 over all stars by each kind of weights."""
-    values = summarise_weighted(table, stars)
     lines = [_KINDS.get(kind, kind)]
     for name, (label, _, _) in _entries(kind, pairs).items():
-        gain = values[f"weighted/{name.replace('_weighted', '')}/r2_gain"]
-        change, error = (gain, 0.0) if isinstance(gain, float) else (gain.value, gain.error)
-        lines.append(f"{label}: R² changes by {change:+.3f} ± {error:.3f}".replace("-", MINUS))
+        gain = values[f"weighted/{name.replace(MARK, '')}/r2_gain"]
+        if isinstance(gain, Scored):
+            lines.append(f"{label}: R² changes by {gain.value:+.3f} ± {gain.error:.3f}".replace("-", MINUS))
     return "\n".join(lines)

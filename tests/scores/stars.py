@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from repro.bounds.star_table import StarBounds
 from repro.scores.predictions import PredictionTable
 
 VARIANCE = 1.4
@@ -31,3 +32,24 @@ def table_of(truth, snr, models, observers=None, runs=1):
     mag = rng.uniform(20.5, 22.5, size=n)
     observers = observers or ("flux",) * len(models)
     return PredictionTable(tuple(models), observers, ("gaussian",), values, np.arange(n), truth, labels, mag, snr)
+
+
+def bounds_of(table, crlb):
+    """Bounds (n,) at the stars of a table; the columns that play no part hold plain values."""
+    n = len(crlb)
+    return StarBounds(
+        target="log_g",
+        free=("T_eff", "log_g", "M_H"),
+        stars=table.stars,
+        labels=table.labels,
+        mag=table.mag,
+        snr=table.snr,
+        crlb=crlb.copy(),
+        crlb_3d=crlb,
+        conditional=0.7 * crlb,
+        schur=np.full(n, 0.7),
+        correlations=np.zeros((n, 3)),
+        crlb_flux=crlb,
+        error_scatter=np.array([0.1]),
+        crlb_error=crlb[None],
+    )
