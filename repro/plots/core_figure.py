@@ -124,7 +124,8 @@ def _models(axes: Axes, result: Efficiency) -> float:
 
 
 def _points(axes: Axes, snr: Array, values: Array, error: Array, colour: str, form: str, label: str) -> None:
-    axes.errorbar(snr, values[:, 0], error, fmt=form, color=colour, ms=4, lw=1.3, capsize=2, label=label)
+    finite = np.where(np.isfinite(values[:, 0]), values[:, 0], np.nan)  # -inf: a star without a bound
+    axes.errorbar(snr, finite, error, fmt=form, color=colour, ms=4, lw=1.3, capsize=2, label=label)
 
 
 def _lowest(values: Array, error: Array) -> float:

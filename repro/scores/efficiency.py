@@ -122,7 +122,8 @@ class Efficiency:
 
     def error(self, values: Array) -> Array:
         """Bootstrap standard errors of one of the arrays; nan where a resample is not defined."""
-        result: Array = np.std(values[..., 1:], axis=-1, ddof=1)
+        with np.errstate(invalid="ignore"):  # infinite where a star has no bound
+            result: Array = np.std(values[..., 1:], axis=-1, ddof=1)
         return result
 
 

@@ -73,6 +73,21 @@ def test_points_of_the_core_figure_are_the_bins_with_enough_stars(result, table_
     np.testing.assert_allclose(optimum[0].get_ydata(), result.ceiling_r2[2, places, 0])
 
 
+def test_a_star_without_a_bound_leaves_its_bin_without_the_unbiased_ceiling(
+    star_tables, table_5d, bounds, tmp_path, drawn
+):
+    predictions, stars, posterior = star_tables
+    lost = np.flatnonzero(np.abs(stars.snr - 5.0) < 0.5)[0]
+    bound = np.where(np.arange(stars.snr.size) == lost, np.nan, stars.crlb)
+    optimum = posterior_mean(posterior.stars, posterior.truth, posterior.mean[1], "flux")
+    result = efficiency(predictions, (unbiased(stars.stars, bound), optimum))
+    core_figure.draw(result, table_5d, bounds, 1.0, tmp_path / "a.png")
+    unbiased_curve = next(c for c in drawn[0].axes[0].containers if "unbiased" in c.get_label())[0]
+    empty = np.isnan(unbiased_curve.get_ydata())
+    assert empty.sum() == 1 and 4.5 < unbiased_curve.get_xdata()[empty][0] < 5.5
+    assert np.isfinite(drawn[0].axes[0].get_ylim()).all()
+
+
 def test_published_curves_stand_at_the_common_snr(result, table_5d, bounds, tmp_path, drawn):
     core_figure.draw(result, table_5d, bounds, 1.0, tmp_path / "a.png")
     vit = [line for line in drawn[0].axes[1].lines if list(line.get_ydata()) == list(published.PAPER_CURVES.r2["ViT"])]
