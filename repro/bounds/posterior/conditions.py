@@ -63,11 +63,17 @@ class ConditionRule:
     """
 
     def __init__(
-        self, noise_model: NoiseModel, law: Law, device: torch.device, degree: int = DEGREE, points: int = POINTS
+        self,
+        noise_model: NoiseModel,
+        law: Law,
+        device: torch.device,
+        degree: int = DEGREE,
+        points: int = POINTS,
+        pixels: int = N_PIXELS,
     ) -> None:
         self.degree, self.points = degree, points
         self._limits = law.limits(noise_model)
-        self._noise_model = noise_model
+        self._noise_model, self._pixels = noise_model, pixels
         self._device = device
         n = len(self._limits)
         exponents = [e for e in itertools.product(range(degree + 1), repeat=n) if sum(e) <= degree]
@@ -96,7 +102,7 @@ class ConditionRule:
         seeing = values[:, 3] if values.shape[1] > 3 else np.ones(len(values))
         columns = [torch.tensor(column, device=self._device) for column in (values[:, 1], values[:, 2], seeing)]
         conditions = Conditions(float(middle[0]), *columns)
-        zero = torch.zeros((len(values), N_PIXELS), dtype=torch.float64, device=self._device)
+        zero = torch.zeros((len(values), self._pixels), dtype=torch.float64, device=self._device)
         # at the zero point `mag` alpha is 1; a flux that gives about as many electrons as the sky keeps all digits
         level = torch.tensor([middle[0] - _log_alpha(middle[0])], dtype=torch.float64, device=self._device)
         alpha = 10.0 ** (0.4 * _log_alpha(middle[0]))

@@ -2,20 +2,24 @@
 
 The prior is a mixture over the intervals between neighbouring models on the lattice's lines (`law`). For each star:
 
-1. Nodes (`nodes`). L(k) = ln p(x | node k), magnitude and observing conditions integrated over their law.
-2. Lines (`templates`). At any place of an interval the reference -(P/2) ln Q(t), Q = sum w (x - mu_t)^2 with the
-   weights w of the star's best node at its best conditions: a function of x alone, the noise level integrated out.
-3. What the reference lacks, the scatter's own information on the labels and the unknown conditions, is known at the
-   nodes, C(k) = L(k) + (P/2) ln Q(k); between them it is smooth, and the straight line is taken.
+1. Start (`Search._screen`). A template near the star, from a first look at all nodes with common weights.
+2. Scatter (`nodes`). S(k) = ln p of the star's residuals from that template in the noise of node k, magnitude and
+   observing conditions integrated over their law: what the scatter alone says of the labels, about 1 dex^-2.
+3. Lines (`templates`). At any place of an interval Q(t) = sum w (x - mu_t)^2, with the weights w of the starting
+   template at its best conditions, and
 
-    ln p(x | t) = -(P/2) ln Q(t) + C(t)
+    ln p(x | t) = -(P/2) ln (Q(t) / P) + S(t) + constant,
+
+where S, smooth in the labels, is interpolated straight between nodes, and the noise level has been integrated out. w
+and the start are functions of x alone. What is neglected is the product of two small things: the difference of t's own
+weights from w, and the part of the misfit that is not scatter. `direct` does without, and measures it.
 
 Observer `weights` knows 1/error^2 in place of w and takes -Q/2. Intervals that cannot carry mass are left out, for each
 star: judged from the misfit of their end nodes, as if spectra changed along a straight line in between, with a margin.
 """
 
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
 import numpy as np
 import torch
@@ -25,7 +29,7 @@ from torch import Tensor
 from repro.bounds.posterior.conditions import ConditionRule
 from repro.bounds.posterior.law import Law, intervals
 from repro.bounds.posterior.moments import Moments
-from repro.bounds.posterior.nodes import NodeFits, blocks_of, fit_nodes, misfits
+from repro.bounds.posterior.nodes import NodeFits, Start, blocks_of, fit_nodes, misfits
 from repro.bounds.posterior.table import PosteriorTable
 from repro.bounds.posterior.templates import Group, Templates, group_members, products
 from repro.bounds.scaling import unit_median
@@ -51,6 +55,7 @@ class Screen:
     wanted: Tensor  # (n, groups) bool
     blocks: Tensor  # (n, blocks) bool: blocks of nodes at the ends of those groups
     block: NDArray[np.intp]  # (N,) block of each node
+    start: Start
 
 
 def posterior(
@@ -87,9 +92,10 @@ def posterior(
     device = torch.device(device)
     law = law or Law()
     rule = rule or ConditionRule(noise_model, law, device)
-    search = _Search(grid, observed, noise_model, noise, rule, refinement, margin, device)
-    moments = Moments(search.truth.repeat(len(OBSERVERS)))
-    search.run(moments.top, moments.add, report)
+    search = Search(grid, observed, noise, rule, refinement, margin, device)
+    gravity = torch.tensor(grid.lattice.labels[search.intervals.ends, _GRAVITY], device=device)
+    moments = Moments(search.truth.repeat(len(OBSERVERS)), gravity)
+    search.run(moments, report)
     return _table(
         observed,
         moments,
@@ -110,14 +116,23 @@ def posterior(
     )
 
 
-class _Search:
+class Sums(Protocol):
+    """Takes the ln densities of intervals as they are found."""
+
+    top: Tensor  # (rows,) largest so far
+
+    def add(self, rows: Tensor, members: Tensor, log_density: Tensor) -> None:
+        """Add intervals `members` (k,) of `rows` (k,), increasing, with ln density at r + 1 places, (k, r + 1)."""
+        ...
+
+
+class Search:
     """Finds the intervals that carry mass for each star, and hands their ln densities on."""
 
     def __init__(
         self,
         grid: NodeGrid,
         observed: ObservedStars,
-        noise_model: NoiseModel,
         noise: float,
         rule: ConditionRule,
         refinement: int,
@@ -132,17 +147,18 @@ class _Search:
         normalised = unit_median(grid)
         self._flux = torch.tensor(normalised.flux, device=device)
         self._zero_point = torch.tensor(normalised.zero_point, device=device)
-        self._intervals = intervals(grid.lattice)
-        self._groups = group_members(grid.lattice, self._intervals)
-        self._templates = Templates(grid.lattice, grid.flux, self._intervals, refinement, device)
+        self.intervals = intervals(grid.lattice)
+        self._groups = group_members(grid.lattice, self.intervals)
+        self._templates = Templates(grid.lattice, grid.flux, self.intervals, refinement, device)
         self.share = 0.0
 
-    def run(self, top: Tensor, add: Any, report: Report) -> None:
-        """Call `add(rows, log_density, first, last)` with intervals in which ln p is not far below `top`, (2 n,)."""
+    def run(self, sums: Sums, report: Report, observers: tuple[int, ...] = (0, 1)) -> None:
+        """Hand to `sums` the intervals that carry mass, group after group; row o n + i is star i for observer o."""
         screen = self._screen()
         steps = screen.blocks.shape[1] + len(self._groups)
         fits = fit_nodes(
             self._x,
+            screen.start,
             self._flux,
             self._zero_point,
             screen.block,
@@ -157,44 +173,41 @@ class _Search:
             if len(stars):
                 looked_at += len(stars) * len(members)
                 group = self._templates.group(members)
-                for observer in range(len(OBSERVERS)):
-                    self._add(observer, group, stars, fits, top, add)
+                for observer in observers:
+                    self._add(observer, group, stars, fits, sums)
             report(screen.blocks.shape[1] + number + 1, steps)
-        self.share = looked_at / (len(self._x) * len(self._intervals.axis))
+        self.share = looked_at / (len(self._x) * len(self.intervals.axis))
 
-    def _add(self, observer: int, group: Group, stars: Tensor, fits: NodeFits, top: Tensor, add: Any) -> None:
+    def _add(self, observer: int, group: Group, stars: Tensor, fits: NodeFits, sums: Sums) -> None:
         n, pixels = self._x.shape
         x = self._x[stars]
         weights = fits.weights[stars] if observer == 0 else self._error[stars] ** -2
         result = products(group, x, weights)
-        some = self._intervals.part(group.members)
+        some = self.intervals.part(group.members)
         prior = torch.tensor(some.log_prior, device=x.device)
-        fit = fits.log_likelihood[stars][:, group.nodes][:, group.ends].double() if observer == 0 else None
+        fit = fits.scatter[stars][:, group.nodes][:, group.ends].double() if observer == 0 else None
 
         def log_density(rows: Tensor, columns: Tensor, places: Tensor) -> Tensor:
             misfit = result.misfit(group, rows, columns, places)
             if fit is None:
                 return prior[columns, None] - 0.5 * misfit
-            reference = -0.5 * pixels * torch.log(misfit)
-            return prior[columns, None] + reference + _straight(fit[rows, columns] + ends(rows, columns), places, r)
-
-        def ends(rows: Tensor, columns: Tensor) -> Tensor:
-            return 0.5 * pixels * torch.log(result.misfit(group, rows, columns, torch.tensor([0, r], device=x.device)))
+            reference = -0.5 * pixels * torch.log(misfit / pixels)
+            return prior[columns, None] + reference + _straight(fit[rows, columns], places, r)
 
         r = self._refinement
         every = torch.ones((len(stars), len(group.members)), dtype=torch.bool, device=x.device).nonzero()
         few = torch.arange(0, r + 1, max(1, r // 8), device=x.device)
         look = log_density(every[:, 0], every[:, 1], few)
-        # the peak between two of these places is higher than both by a small part of the range that they span
-        highest = look.max(dim=1).values + 0.1 * (look.max(dim=1).values - look.min(dim=1).values)
         owner = stars + observer * n
-        best = highest.reshape(len(stars), -1).max(dim=1).values
-        bar = torch.maximum(top[owner], best) - NEGLIGIBLE
+        highest = look.max(dim=1).values
+        best = torch.maximum(sums.top[owner], highest.reshape(len(stars), -1).max(dim=1).values)
+        # of a parabola, what the peak has over the places on both sides of it is at most this part of their range
+        highest = highest + (highest - look.min(dim=1).values) / 32
+        bar = best - NEGLIGIBLE
         kept = every[highest >= bar[every[:, 0]]]
         rows, columns = kept[:, 0], kept[:, 1]
         density = log_density(rows, columns, torch.arange(r + 1, device=x.device))
-        gravity = torch.tensor(self._lattice.labels[some.ends, _GRAVITY], device=x.device)[columns]
-        add(owner[rows], density, gravity[:, 0], gravity[:, 1])
+        sums.add(owner[rows], torch.tensor(group.members, device=x.device)[columns], density)
 
     def _screen(self) -> Screen:
         """Judge all intervals by the misfit of their end nodes, with weights that are the same for all stars."""
@@ -203,26 +216,34 @@ class _Search:
         typical = middle.variance(self._flux.mean(dim=0, keepdim=True), self._zero_point.mean()[None], 0, self._noise)
         weights = 1.0 / typical[0]
         misfit = misfits(self._x, self._flux, weights)
-        likely, possible = [], []
+        possible = []
+        best = torch.full((len(misfit),), -torch.inf, dtype=torch.float64, device=misfit.device)
+        start = Start(
+            torch.zeros((len(misfit), 2), dtype=torch.int64, device=misfit.device), torch.zeros_like(misfit[:, 0])
+        )
         for members in self._groups:
-            score, allowance = self._highest(members, misfit, weights, pixels)
-            likely.append(score.max(dim=1).values)
+            score, place, allowance = self._highest(members, misfit, weights, pixels)
             possible.append((score + allowance).max(dim=1).values)
-        best = torch.stack(likely, dim=1).max(dim=1, keepdim=True).values
-        wanted = torch.stack(possible, dim=1) >= best - self._margin
+            highest, column = score.max(dim=1)
+            better = (highest > best).nonzero()[:, 0]
+            column = column[better]
+            best[better] = highest[better]
+            start.nodes[better] = torch.tensor(self.intervals.ends[members], device=misfit.device)[column]
+            start.place[better] = place[better, column]
+        wanted = torch.stack(possible, dim=1) >= best[:, None] - self._margin
         block = blocks_of(self._lattice)
         touches = np.zeros((len(self._groups), block.max() + 1), dtype=bool)
         for number, members in enumerate(self._groups):
-            touches[number, block[self._intervals.ends[members]]] = True
+            touches[number, block[self.intervals.ends[members]]] = True
         blocks = wanted.float() @ torch.tensor(touches, dtype=torch.float32, device=wanted.device) > 0
-        return Screen(wanted, blocks, block)
+        return Screen(wanted, blocks, block, start)
 
     def _highest(
         self, members: NDArray[np.intp], misfit: Tensor, weights: Tensor, pixels: int
-    ) -> tuple[Tensor, Tensor]:
-        """ln of the greatest density in each interval if spectra ran straight, and what their bow may add, (n, m)."""
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        """Of intervals whose spectra ran straight: ln of the greatest density, its place, what a bow adds; (n, m)."""
         corners = torch.tensor(self._templates.corners(members), device=misfit.device)
-        ends = torch.tensor(self._intervals.ends[members], device=misfit.device)
+        ends = torch.tensor(self.intervals.ends[members], device=misfit.device)
         step = self._flux[ends[:, 1]] - self._flux[ends[:, 0]]
         distance = (step * step) @ weights
         bow = 0.125 * (corners[:, 1] - corners[:, 3])
@@ -232,8 +253,8 @@ class _Search:
         least = (1 - place) * first + place * last - place * (1 - place) * distance
         # the bow counts in units of the star's own noise
         level = misfit.min(dim=1, keepdim=True).values / pixels
-        prior = torch.tensor(self._intervals.log_prior[members], device=misfit.device)
-        return prior - 0.5 * pixels * torch.log(least.clamp(min=1.0)), allowance / level
+        prior = torch.tensor(self.intervals.log_prior[members], device=misfit.device)
+        return prior - 0.5 * pixels * torch.log(least.clamp(min=1.0)), place, allowance / level
 
 
 def _straight(ends: Tensor, places: Tensor, steps: int) -> Tensor:

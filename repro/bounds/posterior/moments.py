@@ -12,28 +12,30 @@ class Moments:
 
     Args:
         truth: log g of each row, (R,) float64 [dex].
+        ends: log g at the ends of all intervals, (m, 2) float64: equal where another label runs.
     """
 
     _CENTRE = 3.0  # [dex] about which powers of log g are summed
 
-    def __init__(self, truth: Tensor) -> None:
-        self._truth = truth
+    def __init__(self, truth: Tensor, ends: Tensor) -> None:
+        self._truth, self._ends = truth, ends
         self.top = torch.full_like(truth, -torch.inf)  # largest ln density so far
         # total, first and second power of g, mass below and at the truth, squared mass, total and first power from
         # every other template
         self._sums = torch.zeros((len(truth), 8), dtype=truth.dtype, device=truth.device)
 
-    def add(self, rows: Tensor, log_density: Tensor, first: Tensor, last: Tensor) -> None:
+    def add(self, rows: Tensor, members: Tensor, log_density: Tensor) -> None:
         """Add k intervals.
 
         Args:
-            rows: of each interval, (k,), in increasing order.
+            rows: whose they are, (k,), in increasing order.
+            members: their numbers, (k,).
             log_density: (k, r + 1) float64.
-            first, last: log g at the ends of each interval, (k,): equal where another label runs.
         """
         if not len(rows):
             return
         steps = log_density.shape[1] - 1
+        first, last = self._ends[members].unbind(dim=1)
         here, counts = torch.unique_consecutive(rows, return_counts=True)
         highest = torch.segment_reduce(log_density.max(dim=1).values, "max", lengths=counts)
         top = torch.maximum(self.top[here], highest)

@@ -16,15 +16,33 @@ _BLOCK: Final = 512  # nodes at a time in the first look
 
 
 @dataclass(frozen=True)
-class NodeFits:
-    """ln p(x | node) with conditions unknown, of the nodes that matter to each star.
+class Start:
+    """A template near each star, found from its flux alone: on the straight line between two neighbouring nodes.
 
     Attributes:
-        log_likelihood: (n, N) float32, relative to a number for each star; -inf where it was not asked for.
-        weights: 1 / variance of the best node at its best conditions, (n, P): a function of the star's flux alone.
+        nodes: rows of the two, (n, 2).
+        place: 0 to 1 between them, (n,) float32.
     """
 
-    log_likelihood: Tensor
+    nodes: Tensor
+    place: Tensor
+
+    def template(self, flux: Tensor) -> Tensor:
+        """Its flux, (n, P), from that of the nodes (N, P)."""
+        return torch.lerp(flux[self.nodes[:, 0]], flux[self.nodes[:, 1]], self.place[:, None])
+
+
+@dataclass(frozen=True)
+class NodeFits:
+    """What the scatter of each star says of the nodes, with magnitude and conditions unknown.
+
+    Attributes:
+        scatter: ln p of the star's residuals from its starting template in the noise of each node, (n, N) float32,
+            relative to a number for each star; -inf where it was not asked for.
+        weights: 1 / variance of the starting template at its best conditions, (n, P): a function of the flux alone.
+    """
+
+    scatter: Tensor
     weights: Tensor
 
 
@@ -45,27 +63,25 @@ def misfits(x: Tensor, flux: Tensor, weights: Tensor) -> Tensor:
     return result
 
 
-def scaled_misfits(x: Tensor, flux: Tensor, zero_point: Tensor, points: Points, noise: float) -> tuple[Tensor, Tensor]:
-    """q of stars (n, P) for templates (b, P) at J conditions, (n, b, J) float32, and u, (b, J) float64.
+def scatter(residual: Tensor, flux: Tensor, zero_point: Tensor, points: Points, noise: float) -> tuple[Tensor, Tensor]:
+    """q of squared residuals (n, P) in the noise of templates (b, P) at J conditions, (n, b, J), and u, (b, J).
 
-    Two matrix products for each condition; see `conditions`.
+    One matrix product for each condition; see `conditions`.
     """
-    mean = flux.mean(dim=0)
-    star, template = x - mean, flux - mean
-    both = torch.cat([star * star, star], dim=1)
-    q = torch.empty((len(points.magnitudes), len(x), len(flux)), dtype=torch.float32, device=x.device)
-    u = torch.empty((len(points.magnitudes), len(flux)), dtype=torch.float64, device=x.device)
-    for number in range(len(points.magnitudes)):
+    count = len(points.magnitudes)
+    q = torch.empty((count, len(residual), len(flux)), dtype=torch.float32, device=residual.device)
+    u = torch.empty((count, len(flux)), dtype=torch.float64, device=residual.device)
+    for number in range(count):
         variance = points.variance(flux, zero_point, number, noise)
         u[number] = torch.log(variance).mean(dim=1, dtype=torch.float64)
-        weights = torch.exp(u[number]).to(flux.dtype)[:, None] / (x.shape[1] * variance)
-        shifted = weights * template
-        torch.addmm((shifted * template).sum(dim=1), both, torch.cat([weights, -2.0 * shifted], dim=1).T, out=q[number])
+        weights = torch.exp(u[number]).to(flux.dtype)[:, None] / (residual.shape[1] * variance)
+        torch.matmul(residual, weights.T, out=q[number])
     return q.permute(1, 2, 0), u.T
 
 
 def fit_nodes(
     x: Tensor,
+    start: Start,
     flux: Tensor,
     zero_point: Tensor,
     block: NDArray[np.intp],
@@ -74,41 +90,43 @@ def fit_nodes(
     noise: float,
     report: Report = silent,
 ) -> NodeFits:
-    """ln p(x | node), with magnitude and conditions integrated out.
+    """How well the scatter of each star about its starting template suits the noise of each node.
 
     Args:
         x: (n, P) float32.
+        start: a template near each star.
         flux: nodes of median 0.5, (N, P) float32.
         zero_point: theirs, (N,) float64.
         block: number of the block of each node, (N,).
-        wanted: (n, blocks) bool; at least one for each star.
+        wanted: (n, blocks) bool; those of both nodes of `start` among them.
         rule: the conditions.
     """
     n, pixels = x.shape
+    squares = (x - start.template(flux)) ** 2
     found = torch.full((n, len(flux)), -torch.inf, dtype=torch.float32, device=x.device)
     base = torch.full((n,), torch.nan, dtype=torch.float64, device=x.device)
-    best = torch.full((n,), -torch.inf, dtype=torch.float64, device=x.device)
     places = torch.zeros((n, 1 + rule.others.shape[1]), dtype=torch.float64, device=x.device)
-    best_node = torch.zeros(n, dtype=torch.int64, device=x.device)
     others = torch.tensor(rule.others, device=x.device)
+    at_home = torch.tensor(block, device=x.device)[start.nodes[:, 0]]
     for number in range(wanted.shape[1]):
         stars = wanted[:, number].nonzero()[:, 0]
         nodes = torch.tensor(np.flatnonzero(block == number), device=x.device)
         if len(stars) and len(nodes):
-            q, u = scaled_misfits(x[stars], flux[nodes], zero_point[nodes], rule.fit, noise)
+            q, u = scatter(squares[stars], flux[nodes], zero_point[nodes], rule.fit, noise)
             log_p, other, magnitude = rule.integral(q, u, pixels)
             base[stars] = torch.where(base[stars].isnan(), log_p.max(dim=1).values, base[stars])
             found[stars[:, None], nodes] = (log_p - base[stars, None]).float()
-            here, column = log_p.max(dim=1)
-            better = here > best[stars]
-            chosen, column = stars[better], column[better]
-            best[chosen], best_node[chosen] = here[better], nodes[column]
-            places[chosen, 0] = magnitude[better, column]
-            places[chosen, 1:] = others[other[better, column]]
+            home = at_home[stars] == number
+            column = torch.searchsorted(nodes, start.nodes[stars[home], 0])
+            places[stars[home], 0] = magnitude[home, column]
+            places[stars[home], 1:] = others[other[home, column]]
         report(number + 1, wanted.shape[1])
-    points = rule.at(places.cpu().numpy())
-    weights = torch.empty_like(x)
-    for star in range(n):
-        node = best_node[star : star + 1]
-        weights[star] = 1.0 / points.variance(flux[node], zero_point[node], star, noise)[0]
-    return NodeFits(found, weights)
+    return NodeFits(found, 1.0 / _variances(start, flux, zero_point, rule.at(places.cpu().numpy()), noise))
+
+
+def _variances(start: Start, flux: Tensor, zero_point: Tensor, points: Points, noise: float) -> Tensor:
+    """Variance (n, P) of each star's starting template at the conditions of the same number."""
+    template = start.template(flux)
+    zero_points = torch.lerp(zero_point[start.nodes[:, 0]], zero_point[start.nodes[:, 1]], start.place.double())
+    rows = (points.variance(template[i : i + 1], zero_points[i : i + 1], i, noise) for i in range(len(template)))
+    return torch.cat(list(rows))
