@@ -22,6 +22,7 @@ from repro.spectra.noise_laws import STRETCHES, Law, stretch_of
 MOST_PARTS: Final = 64  # of an interval between two nodes, on which proposals are constant
 
 _TEMPLATES: Final = 2048  # at a time in matrix products
+_EVEN: Final = 0.3
 _NEGLIGIBLE: Final = 30.0  # below the best log of a proposal
 
 Float32 = NDArray[np.float32]
@@ -132,6 +133,7 @@ def draw_templates(
     height -= height.max(axis=1, keepdims=True)
     posteriors = prior * np.exp(np.concatenate([height, temper * height]))
     share = (posteriors / posteriors.sum(axis=1, keepdims=True)).mean(axis=0)
+    share = (1.0 - _EVEN) * share + _EVEN * np.repeat(np.add.reduceat(share, np.cumsum(parts) - parts) / parts, parts)
     edges = np.cumsum(share)
     points = (np.arange(draws) + uniform) / draws * edges[-1]
     chosen = np.searchsorted(edges, points, side="right")
