@@ -77,9 +77,14 @@ def log_sigma_slopes(
     result[:, :labels] -= _ALPHA * zero_point_slopes[:, :, None] * by_faintness[:, None]
     result[:, labels] = _ALPHA * by_faintness
     for place, name in enumerate(names[1:], start=labels + 1):
-        low, high = LAWS[COLUMNS[name]]
         value: Any = getattr(conditions, name)
-        step = torch.where(value < 0.5 * (low + high), 1.0, -1.0) * (_STEP * (high - low))  # away from the limits
-        moved = variances(noise_model, flux, zero_point, replace(conditions, **{name: value + step}))
-        result[:, place] = 0.5 * np.log(moved / variance) / step.numpy()[:, None]
+        step = small_step(name, value.numpy())
+        moved = variances(noise_model, flux, zero_point, replace(conditions, **{name: value + torch.from_numpy(step)}))
+        result[:, place] = 0.5 * np.log(moved / variance) / step[:, None]
     return variance, result
+
+
+def small_step(name: str, value: Array) -> Array:
+    """Step (n,) over which `log_sigma_slopes` differentiates with respect to a condition, away from its limits."""
+    low, high = LAWS[COLUMNS[name]]
+    return np.where(value < 0.5 * (low + high), 1.0, -1.0) * (_STEP * (high - low))

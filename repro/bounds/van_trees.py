@@ -17,7 +17,7 @@ from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
-from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
+from threadpoolctl import threadpool_limits
 
 from repro.bounds.derivatives import Stencil, derivative_stencil
 from repro.bounds.fisher import marginal_bound, weighted_information

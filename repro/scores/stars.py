@@ -9,9 +9,11 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from repro.bounds.leak_table import LeakTable
 from repro.bounds.star_table import StarBounds
 from repro.bounds.van_trees_table import VanTreesTable
-from repro.scores.bins import FEWEST, magnitude_bins, snr_bins
+from repro.labels import BOX
+from repro.scores.bins import FEWEST, magnitude_bins, r2, rmse, snr_bins
 from repro.scores.bootstrap import Scored, scored
 
 Array = NDArray[np.float64]
@@ -92,6 +94,32 @@ def summarise_van_trees(table: VanTreesTable) -> dict[str, float]:
             values[f"van_trees/{prior}/{place}/r2"] = 1.0 - error / variance
             values[f"van_trees/{prior}/{place}/rmse"] = float(np.sqrt(error))
     return values
+
+
+def summarise_leak(table: LeakTable) -> dict[str, float | Scored]:
+    """Evidence values of log g read from the error array alone: "mmse/flux+error/r2" and "leak/...".
+
+    What one observer does bounds from below what the best can: the R2 of the observer `flux+error` is at least this.
+    leak/share_identified: of stars whose errors are met up to rounding; all others count with the middle of the axis.
+    leak/share_right: of stars all of whose labels are found to a hundredth of their range.
+    """
+    truth, estimate, count = table.truth, table.estimate, len(table.stars)
+    ranges = np.array([high - low for low, high in BOX.values()])
+    right = np.all(np.abs(table.found_labels - table.labels) < 0.01 * ranges, axis=1) & table.identified
+
+    def share(members: NDArray[np.bool_]) -> Scored:
+        return scored(lambda rows: float(np.mean(members[rows])), count)
+
+    return {
+        "mmse/flux+error/r2": scored(lambda rows: r2(truth[rows], estimate[rows]), count),
+        "mmse/flux+error/rmse": scored(lambda rows: rmse(truth[rows], estimate[rows]), count),
+        "leak/n_stars": float(count),
+        "leak/share_identified": share(table.identified),
+        "leak/share_right": share(right),
+        "leak/largest_error": float(np.abs(estimate - truth).max()),
+        "leak/residual_median": float(np.median(table.rms)),
+        "leak/residual_max": float(table.rms.max()),
+    }
 
 
 def _statistic(name: str, crlb: Array, truth: Array) -> Callable[[NDArray[np.intp]], float]:
