@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from repro.bounds.table import CeilingTable, DerivativeComparison
+from repro.scores.population import published_rows
 
 # V is not written in the paper's sources; 1 - C/V back-solves to 5/3 from each of four tabulated rows. It is the
 # variance of the nine equally weighted log g nodes 1.0 ... 5.0.
@@ -42,12 +43,14 @@ def summarise(table: CeilingTable) -> dict[str, float]:
 
     The first part of an address is the number of free labels; after it may stand a part of the nodes: "interior", a
     region such as "metal_poor", or one gravity such as "log_g=3.5". Identities stand under "checks/", of grids with
-    other than three free labels under "checks/5D/". Statistics run over identifiable nodes with equal
-    weights, except those named after the label law. Bounds come from first-order edges except where the name says
-    otherwise. What cannot be given (an SNR outside the magnitudes, an ill-posed condition number) is not finite.
+    other than three free labels under "checks/5D/". Statistics run over identifiable nodes, each as often as it stands
+    for one of the published lattice (`population`), except those that take the label law. Bounds come from
+    first-order edges except where the name says otherwise. What cannot be given (an SNR outside the magnitudes, an
+    ill-posed condition number) is not finite.
     """
     prefix = f"{len(table.free)}D"
-    rows = [_magnitude(table, m) for m in range(len(table.magnitudes))]
+    counted = published_rows(table.labels)
+    rows = [_magnitude(table, m, counted) for m in range(len(table.magnitudes))]
     values = {
         f"{prefix}/n_nodes": float(len(table.labels)),
         f"{prefix}/n_not_identifiable": float((~table.identifiable).any(axis=0).sum()),
@@ -58,10 +61,10 @@ def summarise(table: CeilingTable) -> dict[str, float]:
     for m, magnitude in enumerate(table.magnitudes):
         values |= {f"{prefix}/{magnitude:g}/{name}": value for name, value in rows[m].items()}
         for part, nodes in _parts(table).items():
-            inside = _part(table, m, nodes)
+            inside = _part(table, m, _chosen(table, m, nodes, counted))
             values |= {f"{prefix}/{part}/{magnitude:g}/{name}": value for name, value in inside.items()}
         for part, nodes in (("", table.identifiable[m]), ("interior/", table.interior), ("edges/", ~table.interior)):
-            routes = _routes(table, m, nodes)
+            routes = _routes(table, m, _chosen(table, m, nodes, counted))
             values |= {f"{prefix}/{part}{magnitude:g}/{name}": value for name, value in routes.items()}
     values |= {f"{prefix}/{name}": value for name, value in _across_magnitudes(table, rows).items()}
     return values
@@ -108,11 +111,16 @@ def local_prior(crlb: Array, variance: float, weights: Array | None = None) -> f
 
 
 def law_weights(table: CeilingTable) -> Array:
-    """Share (N,) of each node among spectra that snap to nodes: half weight at both ends of every free axis."""
-    weights = np.ones(len(table.labels))
+    """Share (N,) of each node among spectra that snap to nodes: its part of every free axis, cut at the ends.
+
+    On equal steps end nodes have half the weight of the others. A node that stands there several times shares its own.
+    """
+    _, same, times = np.unique(table.labels, axis=0, return_inverse=True, return_counts=True)
+    weights = 1.0 / times[same.ravel()]
     for name in table.free:
-        values = table.label(name)
-        weights[(values == values.min()) | (values == values.max())] *= 0.5
+        nodes, place = np.unique(table.label(name), return_inverse=True)
+        middles = 0.5 * (nodes[1:] + nodes[:-1])
+        weights *= np.diff(middles, prepend=nodes[0], append=nodes[-1])[place]
     return weights / weights.sum()
 
 
@@ -143,16 +151,20 @@ def _checks(table: CeilingTable) -> str:
     return "checks" if len(table.free) == 3 else f"checks/{len(table.free)}D"
 
 
-def _routes(table: CeilingTable, m: int, nodes: NDArray[np.bool_]) -> dict[str, float]:
-    """How far the bounds of the other derivatives lie from those of first-order edges, over some nodes (N,)."""
-    use = nodes & table.identifiable[m]
+def _chosen(table: CeilingTable, m: int, nodes: NDArray[np.bool_], counted: NDArray[np.intp]) -> NDArray[np.intp]:
+    """Rows, with repetitions, of the identifiable ones among some nodes (N,)."""
+    return counted[(nodes & table.identifiable[m])[counted]]
+
+
+def _routes(table: CeilingTable, m: int, use: NDArray[np.intp]) -> dict[str, float]:
+    """How far the bounds of the other derivatives lie from those of first-order edges, over some rows of nodes."""
     routes = np.stack([getattr(table, f"crlb_{route}")[m, use] for route in ROUTES]) / table.crlb[m, use]
     values = {}
     for route, ratio in zip(ROUTES, routes, strict=True):
         finite = np.abs(ratio[np.isfinite(ratio)] - 1.0)
         if finite.size:
             values[f"crlb_{route}_change_median"], values[f"crlb_{route}_change_p90"] = np.percentile(finite, (50, 90))
-    if use.any():
+    if use.size:
         spread_of_routes = np.maximum(routes.max(axis=0), 1.0) / np.minimum(routes.min(axis=0), 1.0)
         values["share_routes_within_1pc"] = np.mean(spread_of_routes <= 1.0 + AGREEMENT)
         values["routes_spread_median"] = finite_median(spread_of_routes - 1.0)
@@ -161,9 +173,8 @@ def _routes(table: CeilingTable, m: int, nodes: NDArray[np.bool_]) -> dict[str, 
     return {name: float(value) for name, value in values.items()}
 
 
-def _part(table: CeilingTable, m: int, nodes: NDArray[np.bool_]) -> dict[str, float]:
-    use = nodes & table.identifiable[m]
-    if not use.any():
+def _part(table: CeilingTable, m: int, use: NDArray[np.intp]) -> dict[str, float]:
+    if not use.size:
         return {}
     crlb = table.crlb[m, use]
     return {
@@ -176,11 +187,12 @@ def _part(table: CeilingTable, m: int, nodes: NDArray[np.bool_]) -> dict[str, fl
     }
 
 
-def _magnitude(table: CeilingTable, m: int) -> dict[str, float]:
-    use = table.identifiable[m]
-    if not use.any():
+def _magnitude(table: CeilingTable, m: int, counted: NDArray[np.intp]) -> dict[str, float]:
+    known = table.identifiable[m]
+    if not known.any():
         return {}
-    crlb, law, law_v = table.crlb[m, use], law_weights(table)[use], law_variance(table)
+    use = _chosen(table, m, known, counted)
+    crlb, law, law_v = table.crlb[m, use], law_weights(table)[known], law_variance(table)
     ceiling, sigma = r2max(crlb), np.sqrt(crlb)
     low, middle, high = table.snr_percentiles[m]
     result = {"snr_median": middle, "snr_p5": low, "snr_p95": high, "error_median": table.error_median[m]}
@@ -194,8 +206,8 @@ def _magnitude(table: CeilingTable, m: int) -> dict[str, float]:
         "r2max_median_label_variance": np.median(r2max(crlb, law_v)),
         "r2max_median_other_edges": finite_median(r2max(table.crlb_second_order[m, use])),
         "r2_aggregate": aggregate(crlb, PAPER_VARIANCE),
-        "r2_aggregate_label_variance": aggregate(crlb, law_v, law),
-        "r2_local_prior": local_prior(crlb, law_v, law),
+        "r2_aggregate_label_variance": aggregate(table.crlb[m, known], law_v, law),
+        "r2_local_prior": local_prior(table.crlb[m, known], law_v, law),
         "rmse_min": np.sqrt(crlb.mean()),
         "crlb_span_decades": np.log10(crlb.max() / crlb.min()),
         "crlb_lattice_step_change_median": finite_median(np.abs(table.crlb_richardson[m, use] / crlb - 1.0)),

@@ -9,7 +9,7 @@ import pytest
 from repro.bounds.table import CeilingTable
 from repro.plots.published import PAPER_3D, SNR
 from repro.scores.ceilings import aggregate, law_variance, law_weights, local_prior, r2max, snr_at, summarise
-from repro.spectra.lattice import Lattice, paper_3d, paper_5d
+from repro.spectra.lattice import Lattice, pack_5d, paper_3d, paper_5d
 
 MAGNITUDES = (18.0, 20.0, 21.5, 22.0, 22.5, 23.0)
 
@@ -142,6 +142,19 @@ def test_label_law_is_that_of_rounded_uniform_draws(lattice, variance):
     assert law_variance(table) == pytest.approx(draws.var(), rel=5e-3)
 
 
+def test_on_unequal_steps_a_node_counts_by_what_snaps_to_it():
+    lattice = pack_5d()
+    table = make_table(np.ones(lattice.size), lattice)
+    weights = law_weights(table)
+    draws = np.random.default_rng(1).uniform(-2.5, 0.75, 200_000)
+    nodes = np.array(lattice.axes["M_H"])
+    counts = np.bincount(np.abs(draws[:, None] - nodes).argmin(axis=1)) / draws.size
+    share = [weights[table.label("M_H") == node].sum() for node in nodes]
+    np.testing.assert_allclose(share, counts, atol=4e-3)
+    np.testing.assert_allclose(share, np.array([0.25, 0.5, 0.5, 0.5, 0.5, 0.625, 0.375]) / 3.25, rtol=1e-12)
+    assert law_variance(table) == pytest.approx(1.3667, abs=1e-4)  # the axis of log g is whole
+
+
 def test_nodes_without_a_bound_are_counted_and_left_out():
     crlb = np.full(1260, 0.25)
     crlb[[3, 700]] = np.nan
@@ -187,6 +200,37 @@ def test_disagreement_of_the_two_routes_to_the_bound_shows():
     assert summarise(make_table(crlb, paper_3d()))["checks/schur_against_inverse"] == 0.0
     wrong = summarise(make_table(crlb, paper_3d(), crlb_inverse=off))
     assert wrong["checks/schur_against_inverse"] == pytest.approx(3e-5)
+
+
+def test_routes_are_compared_node_by_node():
+    """Within one per cent means all four of them, and a node that only one route moves does not count."""
+    crlb = np.full(1260, 0.2)
+    spline, richardson = crlb[None].copy(), crlb[None].copy()
+    spline[0, :126] *= 1.009
+    richardson[0, 63:252] *= 0.995
+    inside = np.arange(1260) >= 126
+    routes = {"crlb_spline": spline, "crlb_richardson": richardson, "crlb_second_order": crlb[None] * 1.002}
+    values = summarise(make_table(crlb, paper_3d(), interior=inside, **routes))
+    # 1.009 / 0.995 is more than one per cent where both moved: 63 of the 126 nodes at the edges
+    assert values["3D/21.5/share_routes_within_1pc"] == pytest.approx(1.0 - 63 / 1260)
+    assert values["3D/edges/21.5/share_routes_within_1pc"] == pytest.approx(0.5)
+    assert values["3D/interior/21.5/share_routes_within_1pc"] == 1.0
+    assert values["3D/edges/21.5/share_richardson_spline_within_1pc"] == pytest.approx(0.5)
+    assert values["3D/edges/21.5/crlb_spline_change_median"] == pytest.approx(0.009)
+    assert values["3D/interior/21.5/crlb_spline_change_p90"] == pytest.approx(0.0)
+    assert values["3D/21.5/crlb_second_order_change_median"] == pytest.approx(0.002)
+
+
+def test_identities_keep_three_and_five_labels_apart():
+    three = make_table(np.full(1260, 0.2), paper_3d(), identities={"crlb_noise_squared": 1e-12})
+    lattice = pack_5d()
+    five = make_table(np.full(lattice.size, 0.2), lattice, identities={"crlb_noise_squared": 3e-12})
+    values = summarise(three) | summarise(five)
+    assert values["checks/crlb_noise_squared"] == 1e-12 and values["checks/5D/crlb_noise_squared"] == 3e-12
+    assert values["checks/schur_against_inverse"] == values["checks/5D/schur_against_inverse"] == 0.0
+    assert {address.split("/", 1)[1] for address in values if address.startswith("3D/")} == {
+        address.split("/", 1)[1] for address in values if address.startswith("5D/")
+    }
 
 
 def test_ill_posed_numbers_are_not_finite():
