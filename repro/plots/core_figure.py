@@ -31,6 +31,7 @@ from repro.plots.style import (
 from repro.scores.bins import FEWEST, SNR_EDGES
 from repro.scores.ceilings import PAPER_VARIANCE, r2max
 from repro.scores.efficiency import Efficiency
+from repro.scores.population import published_rows
 
 Array = NDArray[np.float64]
 
@@ -135,7 +136,8 @@ def _lowest(values: Array, error: Array) -> float:
 
 def _paper_curves(axes: Axes, table: CeilingTable) -> None:
     use = np.isfinite(table.crlb).any(axis=1)
-    snr, bound = table.snr_percentiles[use, 1], np.nanmedian(table.crlb[use], axis=1)
+    bound = np.nanmedian(table.crlb[use][:, published_rows(table.labels)], axis=1)
+    snr = table.snr_percentiles[use, 1]
     fine = np.geomspace(*_RANGE, 200)
     order = np.argsort(snr)
     power_law = np.exp(np.interp(np.log(fine), np.log(snr[order]), np.log(bound[order]), left=np.nan, right=np.nan))

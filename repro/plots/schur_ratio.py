@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -12,6 +12,9 @@ from numpy.typing import NDArray
 from repro.bounds.table import CeilingTable
 from repro.plots import published
 from repro.plots.style import colour_of, count, magnitude_row, nodes_of, save, style
+from repro.scores.population import published_rows
+
+Array = NDArray[np.float64]
 
 _WIDTH: Final = 0.8  # of the boxes that stand at one place
 
@@ -19,7 +22,8 @@ _WIDTH: Final = 0.8  # of the boxes that stand at one place
 def draw(tables: Sequence[CeilingTable], path: str | Path, magnitude: float = published.HISTOGRAM_MAGNITUDE) -> Path:
     """Distribution over nodes per effective temperature at `magnitude`, and per magnitude over all nodes.
 
-    Tables of 3 and of 5 free labels stand beside each other at each temperature and magnitude.
+    Tables of 3 and of 5 free labels stand beside each other at each temperature and magnitude. Nodes count as often as
+    published ones lie nearest to them.
     """
     rows = [magnitude_row(table, magnitude) for table in tables]
     with style():
@@ -28,12 +32,12 @@ def draw(tables: Sequence[CeilingTable], path: str | Path, magnitude: float = pu
         for place, (table, row) in enumerate(zip(tables, rows, strict=True)):
             width = _WIDTH / len(tables)
             offset = (place - 0.5 * (len(tables) - 1)) * width
-            temperature = table.label("T_eff")
-            groups = [
-                table.schur[row, (temperature == node) & table.identifiable[row]] for node in np.unique(temperature)
-            ]
+            counted = published_rows(table.labels)
+            temperature = table.label("T_eff")[counted]
+            schur = np.where(table.identifiable, table.schur, np.nan)[:, counted]
+            groups = [_known(schur[row, temperature == node]) for node in np.unique(temperature)]
             _boxes(left, groups, offset, width, table)
-            by_magnitude = [table.schur[m, table.identifiable[m]] for m in range(len(table.magnitudes))]
+            by_magnitude = [_known(values) for values in schur]
             _boxes(right, by_magnitude, offset, width, table)
             _published(right, table, offset)
         _names(left, [f"{node:.0f}" for node in np.unique(tables[0].label("T_eff"))])
@@ -53,7 +57,7 @@ def draw(tables: Sequence[CeilingTable], path: str | Path, magnitude: float = pu
         return save(figure, path)
 
 
-def _boxes(axes: Axes, groups: list[NDArray[Any]], offset: float, width: float, table: CeilingTable) -> None:
+def _boxes(axes: Axes, groups: list[Array], offset: float, width: float, table: CeilingTable) -> None:
     colour = colour_of(table)
     drawn = axes.boxplot(
         groups,
@@ -68,6 +72,10 @@ def _boxes(axes: Axes, groups: list[NDArray[Any]], offset: float, width: float, 
         capprops={"color": colour},
     )
     drawn["boxes"][0].set_label(f"{len(table.free)}D, nodes of this kit")
+
+
+def _known(values: Array) -> Array:
+    return values[np.isfinite(values)]
 
 
 def _published(axes: Axes, table: CeilingTable, offset: float) -> None:

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from repro.bounds.table import CeilingTable
 from repro.plots import published
 from repro.plots.style import BLUE, GREY, MINUS, ORANGE, count, magnitude_row, save, style
+from repro.scores.population import published_rows
 from repro.scores.source_difference import METAL_POOR, UPPER, RankDifference, rank_difference, summarise_difference
 
 Array = NDArray[np.float64]
@@ -46,7 +47,7 @@ def draw(tables: Sequence[CeilingTable], path: str | Path) -> Path:
             row[0].set_title(f"{len(table.free)}D: ratio at equal rank")
             row[1].set_title("its mean per cell")
             row[2].set_title("where our largest tenth sits")
-            row[3].set_title(f"per gravity (squares: mag {published.ENVELOPES[len(table.free)].magnitude:g})")
+            row[3].set_title(f"per gravity (squares: at {published.ENVELOPES[len(table.free)].magnitude:g})")
         figure.colorbar(ratio, ax=list(panels[:, 1]), label="log₁₀ C / C published [dex]", aspect=30)
         figure.colorbar(share, ax=list(panels[:, 2]), label="share of the nodes of the cell", aspect=30)
         figure.legend(*panels[0, 3].get_legend_handles_labels(), loc="outside lower center", ncols=2)
@@ -106,7 +107,9 @@ def _gravity(axes: Axes, table: CeilingTable, difference: RankDifference) -> Non
     envelope = published.ENVELOPES[len(table.free)]
     row = magnitude_row(table, envelope.magnitude)
     nodes = [(node, sigma) for node, sigma in zip(envelope.log_g, envelope.sigma, strict=True) if node in gravity]
-    own = [np.nanmedian(table.crlb[row, table.label("log_g") == node]) for node, _ in nodes]
+    counted = published_rows(table.labels)
+    crlb, log_g = table.crlb[row, counted], table.label("log_g")[counted]
+    own = [np.nanmedian(crlb[log_g == node]) for node, _ in nodes]
     ratio = [np.log10(c / sigma**2) for c, (_, sigma) in zip(own, nodes, strict=True)]
     error = [2.0 * published.ENVELOPE_ERROR / sigma / np.log(10.0) for _, sigma in nodes]
     label = "median at that gravity; the published one read off the residual overlay"

@@ -25,6 +25,7 @@ from repro.errors import DataError
 from repro.scores.bins import FEWEST, cells, magnitude_bins, snr_bins
 from repro.scores.bootstrap import Scored, counts
 from repro.scores.ceilings import PAPER_VARIANCE
+from repro.scores.population import published_rows
 from repro.scores.predictions import PredictionTable
 
 ALL: Final = "all"
@@ -82,7 +83,7 @@ def median_curve(stars: NDArray[np.intp], snr: Array, table: CeilingTable) -> Ce
     """
     known = np.array([np.isfinite(row).any() for row in table.crlb])
     points = np.log(table.snr_percentiles[known, 1])
-    medians = np.log(np.nanmedian(table.crlb[known], axis=1))
+    medians = np.log(np.nanmedian(table.crlb[known][:, published_rows(table.labels)], axis=1))
     order = np.argsort(points)
     # the outermost segments are continued: test stars may be brighter or fainter than the magnitudes of the table
     bound = np.exp(_power_law(np.log(snr), points[order], medians[order]))
