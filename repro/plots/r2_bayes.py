@@ -22,11 +22,11 @@ Scores = dict[str, float | Scored]
 _PERCENTILES: Final = (2.5, 97.5)
 
 
-def draw(table: PosteriorTable, path: str | Path, *, leak: Scored | float | None = None) -> Path:
+def draw(table: PosteriorTable, leak: float | None, path: str | Path) -> Path:
     """Draw the observers of `table`.
 
     Args:
-        leak: R2 that observer `flux+error` reaches at least, on the same test set; a line if given.
+        leak: R2 that observer `flux+error` reaches at least, on the same test set; None if not known.
     """
     scores = {name: reach(table, number) for number, name in enumerate(table.observers)}
     panels = (
@@ -42,9 +42,8 @@ def draw(table: PosteriorTable, path: str | Path, *, leak: Scored | float | None
             for name, found in scores.items():
                 lowest = min(lowest, _observer(axes, name, found, centres))
             if leak is not None:
-                value = leak.value if isinstance(leak, Scored) else leak
-                text = f"flux+error: the error array alone gives R² ≥ {_floor(value)}"
-                axes.axhline(value, color=GREEN, ls="--", lw=1.2, label=text)
+                text = f"flux+error: the error array alone gives R² ≥ {_floor(leak)}"
+                axes.axhline(leak, color=GREEN, ls="--", lw=1.2, label=text)
             axes.set_xlabel(label)
         compressed_below_zero(both[0], lowest)
         both[1].axhline(0.0, color="black", lw=0.6)

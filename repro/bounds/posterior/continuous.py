@@ -69,7 +69,7 @@ def continuous_posterior(
     Args:
         grid: without missing nodes, log g among its free axes.
         observed: the stars, with their noise level; its seed is that of the draws too.
-        noise_model: the set's.
+        noise_model: the set's, on `device`.
         law: limits of the uniform laws of magnitude and conditions.
         samples: draws of the last round, a power of two.
         report: called with the number of stars done and in all.
