@@ -4,10 +4,11 @@ The prior is that of the sampling mode `paper`: one free label uniform, the othe
 error array, and for the laws of the sky its floor, but reads no labels out of them (observer `weights`): an estimator,
 whose loss is no ceiling. That keeps magnitude and angles out of a comparison of noise laws.
 
-Each posterior is a sum over templates drawn from the prior's lines by importance sampling: proposals from all laws and
-observers together (`law_proposal`), each with its log-likelihood multiplied by `temper` < 1, which covers what they
-miss; then exact likelihoods of the templates drawn, weighted by prior over proposal. The posterior mean has a standard
-error of about sd / sqrt(effective number of templates); both are returned.
+Each posterior is a sum over templates drawn from the prior's lines by importance sampling (`law_proposal`): a first
+proposal from all laws and observers together, with their log-likelihoods also multiplied by `temper` < 1 to cover what
+it misses; a second one about what the first draws found; then exact likelihoods of the templates drawn from that,
+weighted by prior over proposal. The posterior mean has a standard error of about sd / sqrt(effective number of
+templates); both are returned. They are poorest where a naive observer of a mistaken sky looks far from any template.
 """
 
 from collections.abc import Sequence
@@ -21,9 +22,12 @@ from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
 from repro.bounds.law_proposal import (
+    Drawn,
     Seen,
     axis_names,
     draw_templates,
+    first_proposal,
+    second_proposal,
     sky_vectors,
     surfaces,
 )
@@ -37,7 +41,7 @@ from repro.spectra.interpolate import line_weights
 from repro.spectra.nodes import NodeGrid
 from repro.spectra.noise_laws import STRETCHES, STUDENT_FREEDOM, Correlation, Law
 
-DRAWS: Final = 1024  # templates of a star
+DRAWS: Final = 768  # templates of a star, after half as many that say where to draw them
 TEMPER: Final = 0.5
 
 _STARS: Final = 128  # at a time in the products with all nodes
@@ -122,12 +126,16 @@ class _Work:
 
     def __call__(self, star: Seen, nodes: Float32, apart: Float32, truth: float, row: int) -> Float64:
         """The arrays of `LawPosteriors` for one star, (5, O, L), from its surfaces (S, N) and (S, I)."""
-        start, inside = _uniform(self.seed, row)
-        labels, column, log_weight = draw_templates(
-            self.grid.lattice, self.intervals, nodes, apart, self.draws, self.temper, start
-        )
-        likelihood = law_likelihoods(_templates(self.grid, labels, column), star, self.laws)
-        return _moments(likelihood + log_weight, labels[:, self.column], truth, inside)
+        first, second, inside = _uniform(self.seed, row)
+        proposal = first_proposal(self.intervals, nodes, apart, self.temper)
+        tried = draw_templates(self.grid.lattice, self.intervals, proposal, max(self.draws // 2, 1), first)
+        proposal = second_proposal(proposal, tried, self._log_posterior(tried, star), self.temper)
+        drawn = draw_templates(self.grid.lattice, self.intervals, proposal, self.draws, second)
+        return _moments(self._log_posterior(drawn, star), drawn.labels[:, self.column], truth, inside)
+
+    def _log_posterior(self, drawn: Drawn, star: Seen) -> Float64:
+        templates = _templates(self.grid, drawn.labels, drawn.column)
+        return law_likelihoods(templates, star, self.laws) + drawn.log_weight
 
 
 def law_likelihoods(templates: Float32, seen: Seen, laws: Sequence[Law]) -> Float64:
@@ -210,5 +218,5 @@ def _moments(log_posterior: Float64, values: Float64, truth: float, uniform: flo
 
 
 def _uniform(seed: int, row: int) -> Float64:
-    """Two numbers of one star: where systematic draws begin, and the place within an atom of its posterior."""
-    return np.random.Generator(np.random.Philox(np.random.SeedSequence((seed, int(row))))).random(2)
+    """Three numbers of one star: where each of two draws begins, and the place within an atom of its posterior."""
+    return np.random.Generator(np.random.Philox(np.random.SeedSequence((seed, int(row))))).random(3)

@@ -6,7 +6,7 @@ other, Q = (1 - t) Q_0 + t Q_1 - t (1 - t) S. That is no more than a proposal: i
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 import numpy as np
@@ -22,7 +22,9 @@ from repro.spectra.noise_laws import STRETCHES, Law, stretch_of
 MOST_PARTS: Final = 64  # of an interval between two nodes, on which proposals are constant
 
 _TEMPLATES: Final = 2048  # at a time in matrix products
-_EVEN: Final = 0.3
+_EVEN: Final = 0.3  # part of a proposal that is spread evenly over each interval
+_KEPT: Final = 0.25  # of a first proposal in the second
+_BESIDE: Final = 2  # parts on either side of a template that a second proposal takes in
 _NEGLIGIBLE: Final = 30.0  # below the best log of a proposal
 
 Float32 = NDArray[np.float32]
@@ -54,6 +56,35 @@ class Surfaces:
 
     nodes: Float32
     apart: Float32
+
+
+@dataclass(frozen=True)
+class Proposal:
+    """A law on parts of intervals, even on each.
+
+    interval, place, width: (C,) number of the interval, start and width of the part as shares of it.
+    prior, share: (C,) probability of the part in the prior and in the proposal.
+    """
+
+    interval: NDArray[np.intp]
+    place: Float64
+    width: Float64
+    prior: Float64
+    share: Float64
+
+
+@dataclass(frozen=True)
+class Drawn:
+    """Templates drawn from a proposal.
+
+    labels: (T, 5); column: (T,) of the label that lies between nodes; part: (T,) of the proposal.
+    log_weight: (T,) log of prior over proposal.
+    """
+
+    labels: Float64
+    column: NDArray[np.intp]
+    part: NDArray[np.intp]
+    log_weight: Float64
 
 
 def surfaces(
@@ -107,43 +138,62 @@ def _apart(
     return np.concatenate([np.repeat(values[:1], n_laws, axis=0), values[1:]])
 
 
-def draw_templates(
-    lattice: Lattice, intervals: Intervals, nodes: Float32, apart: Float32, draws: int, temper: float, uniform: float
-) -> tuple[Float64, NDArray[np.intp], Float64]:
-    """Templates of one star, systematically from the mean of its tempered posteriors.
+def first_proposal(intervals: Intervals, nodes: Float32, apart: Float32, temper: float) -> Proposal:
+    """Proposal for one star, the mean over its observers, from `nodes` (S, N) and `apart` (S, I) of `Surfaces`.
 
-    Args:
-        nodes, apart: (S, N) and (S, I) of `Surfaces`.
-        temper: power of the likelihoods, 0 to 1.
-        uniform: where the draws begin, 0 to 1.
-
-    Returns:
-        Labels (T, 5), column of the label that lies between nodes (T,), log of prior over proposal (T,).
+    temper: power of the likelihoods, 0 to 1; every observer has its posterior there with and without it.
     """
     low, high = nodes[:, intervals.ends[:, 0]], nodes[:, intervals.ends[:, 1]]
     best = _between(low, high, apart, (0.5 + 0.5 * (high - low) / np.maximum(apart, 1e-9)).clip(0.0, 1.0))
     use = np.flatnonzero((temper * (best - best.max(axis=1, keepdims=True)) > -_NEGLIGIBLE).any(axis=0))
     parts = np.ceil(np.sqrt(2.0 * apart[:, use].max(axis=0))).clip(1, MOST_PARTS).astype(np.intp)
-    which = np.repeat(use, parts)
+    interval, first = np.repeat(use, parts), np.cumsum(parts) - parts
     width = np.repeat(1.0 / parts, parts)
-    place = (np.arange(len(which)) - np.repeat(np.cumsum(parts) - parts, parts)) * width
-    middle = place + 0.5 * width
-    height = _between(low[:, which], high[:, which], apart[:, which], middle)
-    prior = np.exp(intervals.log_prior[which]) * width
-    height -= height.max(axis=1, keepdims=True)
-    posteriors = prior * np.exp(np.concatenate([height, temper * height]))
-    share = (posteriors / posteriors.sum(axis=1, keepdims=True)).mean(axis=0)
-    share = (1.0 - _EVEN) * share + _EVEN * np.repeat(np.add.reduceat(share, np.cumsum(parts) - parts) / parts, parts)
-    edges = np.cumsum(share)
+    place = (np.arange(len(interval)) - np.repeat(first, parts)) * width
+    height = _between(low[:, interval], high[:, interval], apart[:, interval], place + 0.5 * width)
+    prior = np.exp(intervals.log_prior[interval]) * width
+    share = _mixture(prior, height, temper)
+    # spectra that are far from linear have their peaks elsewhere in the interval
+    share = (1.0 - _EVEN) * share + _EVEN * np.repeat(np.add.reduceat(share, first) / parts, parts)
+    return Proposal(interval, place, width, prior, share)
+
+
+def second_proposal(first: Proposal, drawn: Drawn, log_posterior: Float64, temper: float) -> Proposal:
+    """Proposal about templates drawn from a first one, as their exact posteriors (..., T) have it.
+
+    Each gives its weight to its part and those beside it; the first proposal keeps a share.
+    """
+    weight = _mixture(np.ones(len(drawn.part)), log_posterior.reshape(-1, len(drawn.part)), temper)
+    mass = np.zeros(len(first.share))
+    for offset in range(-_BESIDE, _BESIDE + 1):
+        part = (drawn.part + offset).clip(0, len(mass) - 1)
+        part = np.where(first.interval[part] == first.interval[drawn.part], part, drawn.part)
+        mass += np.bincount(part, weights=weight, minlength=len(mass))
+    return replace(first, share=_KEPT * first.share / first.share.sum() + (1.0 - _KEPT) * mass / mass.sum())
+
+
+def draw_templates(lattice: Lattice, intervals: Intervals, proposal: Proposal, draws: int, uniform: float) -> Drawn:
+    """Templates drawn systematically; `uniform`, 0 to 1, is where the draws begin."""
+    edges = np.cumsum(proposal.share)
     points = (np.arange(draws) + uniform) / draws * edges[-1]
-    chosen = np.searchsorted(edges, points, side="right")
+    part = np.searchsorted(edges, points, side="right").clip(max=len(edges) - 1)
     # the rest of a point lies evenly in its part, so that draws from one part are spread over it
-    inside = ((points - (edges[chosen] - share[chosen])) / share[chosen]).clip(0.0, 1.0)
-    at = place[chosen] + inside * width[chosen]
-    ends, column = intervals.ends[which[chosen]], intervals.axis[which[chosen]]
+    inside = ((points - (edges[part] - proposal.share[part])) / proposal.share[part]).clip(0.0, 1.0)
+    at = proposal.place[part] + inside * proposal.width[part]
+    interval = proposal.interval[part]
+    ends, column = intervals.ends[interval], intervals.axis[interval]
     rows, labels = np.arange(draws), lattice.labels[ends[:, 0]].copy()
     labels[rows, column] += at * (lattice.labels[ends[:, 1], column] - labels[rows, column])
-    return labels, column, np.log(prior[chosen] / share[chosen])
+    log_weight = np.log(proposal.prior[part] / proposal.share[part] * edges[-1])
+    return Drawn(labels, column, part, log_weight)
+
+
+def _mixture(prior: Float64, height: Float64, temper: float) -> Float64:
+    """Mean over observers of their posteriors, from log-likelihoods (S, T), as they are and tempered."""
+    height = height - height.max(axis=1, keepdims=True)
+    posteriors = prior * np.exp(np.concatenate([height, temper * height]))
+    mean: Float64 = (posteriors / posteriors.sum(axis=1, keepdims=True)).mean(axis=0)
+    return mean
 
 
 def _between(low: Float32, high: Float32, apart: Float32, place: NDArray[np.floating]) -> Float64:

@@ -3,7 +3,7 @@ import pytest
 from scipy import stats
 
 from repro.bounds.law_posterior import law_likelihoods, law_posteriors
-from repro.bounds.law_proposal import Seen, draw_templates, surfaces
+from repro.bounds.law_proposal import Seen, draw_templates, first_proposal, second_proposal, surfaces
 from repro.bounds.posterior.law import intervals
 from repro.bounds.scaling import unit_median
 from repro.errors import DataError
@@ -96,7 +96,7 @@ def brute_force(grid, seen, star, truth, points=120):
 
 def test_posteriors_equal_those_summed_over_a_fine_grid(grid):
     seen, truth = observe(grid, 4)
-    found = law_posteriors(grid, seen, LAWS, truth, np.arange(4), seed=3, draws=8192)
+    found = law_posteriors(grid, seen, LAWS, truth, np.arange(4), seed=3, draws=4096)
     for star in range(4):
         mean, sd, below = brute_force(grid, seen, star, truth[star])
         limit = 5.0 * found.monte_carlo_error[..., star] + 1e-3
@@ -109,11 +109,11 @@ def test_posteriors_equal_those_summed_over_a_fine_grid(grid):
 
 
 def test_a_wider_proposal_and_other_draws_change_nothing(grid):
-    seen, truth = observe(grid, 6)
-    common = (grid, seen, LAWS, truth, np.arange(6))
-    one = law_posteriors(*common, seed=3, draws=4096)
-    for change in ({"temper": 0.15}, {"seed": 4}, {"draws": 16_384}):
-        other = law_posteriors(*common, **({"seed": 3, "draws": 4096} | change))
+    seen, truth = observe(grid, 4)
+    common = (grid, seen, LAWS, truth, np.arange(4))
+    one = law_posteriors(*common, seed=3, draws=2048)
+    for change in ({"temper": 0.15}, {"seed": 4}, {"draws": 8192}):
+        other = law_posteriors(*common, **({"seed": 3, "draws": 2048} | change))
         error = np.hypot(one.monte_carlo_error, other.monte_carlo_error)
         assert (np.abs(one.mean - other.mean) < 6.0 * error + 1e-4).all()
 
@@ -179,27 +179,29 @@ def test_intervals_have_the_shares_with_which_labels_are_drawn(missing):
 def test_draws_have_the_weights_of_the_prior(grid):
     """Without likelihood the templates drawn are the prior itself; with any, weights bring it back."""
     cells = intervals(grid.lattice)
-    flat = np.zeros((2, grid.lattice.size), dtype=np.float32)
-    labels, column, log_weight = draw_templates(
-        grid.lattice, cells, flat, np.zeros((2, len(cells.ends)), dtype=np.float32), 30_000, 0.5, 0.3
-    )
-    np.testing.assert_allclose(log_weight, 0.0, atol=1e-6)
-    prior_mean = labels[:, 1].mean()
-    assert prior_mean == pytest.approx(3.0, abs=0.01)
-    assert set(column) == {0, 1, 2}
+    flat, none = np.zeros((2, grid.lattice.size), dtype=np.float32), np.zeros((2, len(cells.ends)), dtype=np.float32)
+    drawn = draw_templates(grid.lattice, cells, first_proposal(cells, flat, none, 0.5), 30_000, 0.3)
+    np.testing.assert_allclose(drawn.log_weight, 0.0, atol=1e-6)
+    assert drawn.labels[:, 1].mean() == pytest.approx(3.0, abs=0.01)
+    assert set(drawn.column) == {0, 1, 2}
     tilted = (0.8 * grid.lattice.labels[:, 1] * np.ones((2, 1))).astype(np.float32)
-    labels, _, log_weight = draw_templates(
-        grid.lattice, cells, tilted, np.zeros((2, len(cells.ends)), dtype=np.float32), 60_000, 0.5, 0.3
-    )
-    weight = np.exp(log_weight)
-    assert labels[:, 1].mean() > 3.5
-    assert (weight @ labels[:, 1]) / weight.sum() == pytest.approx(prior_mean, abs=0.02)
+    proposal = first_proposal(cells, tilted, none + 20.0, 0.5)
+    drawn = draw_templates(grid.lattice, cells, proposal, 30_000, 0.3)
+    likelihood = -np.abs(drawn.labels[:, 1] - 4.2) / 0.1
+    second = second_proposal(proposal, drawn, (likelihood + drawn.log_weight)[None], 0.5)
+    again = draw_templates(grid.lattice, cells, second, 30_000, 0.3)
+    assert np.mean(np.abs(again.labels[:, 1] - 4.2) < 0.3) > 0.4
+    for found in (drawn, again):
+        assert found.labels[:, 1].mean() > 3.3
+        weight = np.exp(found.log_weight)
+        assert weight.mean() == pytest.approx(1.0, abs=0.02)
+        assert (weight @ found.labels[:, 1]) / weight.sum() == pytest.approx(3.0, abs=0.03)
 
 
 def test_the_one_who_knows_the_law_is_calibrated_and_the_naive_one_is_not():
-    grid, n = make_grid(), 160
+    grid, n = make_grid(), 120
     seen, truth = observe(grid, n, seed=8)
-    found = law_posteriors(grid, seen, LAWS, truth, np.arange(n), seed=3, draws=384)
+    found = law_posteriors(grid, seen, LAWS, truth, np.arange(n), seed=3, draws=256)
     for row, law in enumerate(LAWS):
         assert stats.kstest(found.pit[0, row], "uniform").pvalue > 1e-3, law
         inside = np.mean((found.pit[0, row] > 0.16) & (found.pit[0, row] < 0.84))
