@@ -81,10 +81,9 @@ def _widths(axes: Axes, table: PosteriorTable) -> None:
         groups = np.array_split(np.argsort(sd, kind="stable"), max(min(len(sd) // _STARS, _MOST_GROUPS), 1))
         width = np.array([np.sqrt(np.mean(sd[group] ** 2)) for group in groups])
         error = np.array([_rms(mean[group] - table.truth[group]) for group in groups])
-        # of a root mean square, from the scatter of the squares
-        bar = np.array([np.std((mean - table.truth)[group] ** 2) / np.sqrt(len(group)) for group in groups]) / (
-            2 * error
-        )
+        # of a root mean square, from the scatter of the squares; none where one node has all the mass
+        scatter = np.array([np.std((mean - table.truth)[group] ** 2) / np.sqrt(len(group)) for group in groups])
+        bar = np.divide(0.5 * scatter, error, out=np.zeros_like(error), where=error > 0)
         axes.errorbar(width, error, yerr=bar, fmt=marker, ms=4, lw=1, color=colour)
         values += [*width, *(error + bar), *(error - bar)]
     top = 1.1 * max(values)

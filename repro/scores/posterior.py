@@ -36,7 +36,8 @@ def summarise_posterior(table: PosteriorTable) -> dict[str, float | Scored]:
 
     Overall and under `snr_2.5_3.5/`, `mag_20.5_21/`, `T_eff_3750_4500/M_H_-2.5_-1.75/` (bins of at least `bins.FEWEST`
     stars): r2, r2_rao_blackwell, rmse, mae, n_stars. Overall also: coverage_68 and coverage_95 with the binomial
-    standard error of a calibrated posterior beside them (_binomial), pit_p_value, z_spread; for the numerical error
+    standard error of a calibrated posterior beside them (_binomial), pit_p_value, and error_ratio, the rms error over
+    the rms posterior standard deviation (not star by star: where one node has all the mass it is 0/0); of the numerics
     discretisation_r2 (R2 lost at half the templates), discretisation_median, _p95, _max [dex], monte_carlo_r2 (expected
     loss of R2 by sampling), effective_median, effective_min. `weights/r2_below_flux` is paired.
     """
@@ -109,10 +110,10 @@ def _bins(table: PosteriorTable) -> dict[str, NDArray[np.bool_]]:
 
 def _calibration(table: PosteriorTable, observer: int) -> dict[str, float | Scored]:
     pit, n = table.pit[observer], len(table.truth)
-    z = (table.truth - table.mean[observer]) / table.sd[observer]
+    miss, variance = (table.truth - table.mean[observer]) ** 2, table.sd[observer] ** 2
     values: dict[str, float | Scored] = {
         "pit_p_value": pit_p_value(pit),
-        "z_spread": scored(lambda rows: float(np.sqrt(np.mean(z[rows] ** 2))), n),
+        "error_ratio": scored(lambda rows: float(np.sqrt(miss[rows].sum() / variance[rows].sum())), n),
     }
     for name, (low, high) in INTERVALS.items():
         values[f"coverage_{name}"] = scored(lambda rows, name=name: coverage(pit[rows], name), n)  # type: ignore[misc]
