@@ -54,7 +54,9 @@ def test_node_information_is_that_of_gaussian_pixels_by_the_textbook(grid, noise
             variance = level**2 * np.exp(2.0 * log_sigma(0, 0.0))
             exact = (jacobian / variance) @ jacobian.T + 2.0 * slopes @ slopes.T
             scale = np.sqrt(np.diag(exact))
-            np.testing.assert_allclose(found[node, m] / np.outer(scale, scale), exact / np.outer(scale, scale), atol=2e-5)
+            np.testing.assert_allclose(
+                found[node, m] / np.outer(scale, scale), exact / np.outer(scale, scale), atol=2e-5
+            )
 
 
 def test_the_taper_is_van_trees_with_the_integral_taken_finely(grid, noise, table):
