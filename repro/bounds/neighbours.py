@@ -11,9 +11,12 @@ as success (8579 of 10 000 did). Read here, without a constant of our own:
 * derivative: difference of their fluxes over the difference of that label;
 * success: neighbours on both sides along all three axes, and a finite bound.
 
+(The other natural reading, the spectrum nearest to a point one nominal step away, mostly finds the spectrum's own node
+again: of the 8000 training spectra of scale `ci` it leaves 13 % with label differences to divide by.)
+
 The sets hold lattice nodes with one label interpolated. Two such neighbours in three labels differ in the other two as
 a rule, and so in flux, while the label difference that divides may be as small as it likes: the estimated derivative,
-and with it the information, has no upper limit. `regression_slopes` is the control: all labels, all near spectra at
+and with it the information, has no upper limit. `regression_weights` make the control: all labels, all near spectra at
 once.
 """
 

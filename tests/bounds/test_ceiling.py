@@ -155,6 +155,13 @@ def test_block_size_and_order_of_magnitudes_do_not_matter(grid, noise, table):
     np.testing.assert_array_equal(other.snr_percentiles[::-1], table.snr_percentiles)
 
 
+def test_threads_leave_no_trace(grid, noise, monkeypatch, tmp_path):
+    for cores in (1, 3):
+        monkeypatch.setattr(ceiling.os, "cpu_count", lambda cores=cores: cores)
+        lattice_ceiling(grid, MAGNITUDES, noise, CONDITIONS, block=9).write(tmp_path / f"{cores}.h5")
+    assert sha256(tmp_path / "1.h5") == sha256(tmp_path / "3.h5")
+
+
 def test_progress_counts_the_nodes(grid, noise):
     seen = []
     lattice_ceiling(grid, (21.5,), noise, CONDITIONS, block=48, progress=lambda done, of: seen.append((done, of)))
