@@ -252,6 +252,7 @@ def test_paper_s_ceiling_is_clipped_at_both_ends():
 
 def test_only_numpy_is_loaded():
     heavy = "('torch', 'pandas', 'h5py', 'scipy')"
-    code = f"import sys, repro.scores.ceilings; print([m for m in {heavy} if m in sys.modules])"
+    modules = ", ".join(f"repro.scores.{name}" for name in ("ceilings", "neighbours", "steps"))
+    code = f"import sys, {modules}; print([m for m in {heavy} if m in sys.modules])"
     result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert result.stdout.strip() == "[]"
