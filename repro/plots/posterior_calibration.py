@@ -40,7 +40,7 @@ def _ranks(axes: Axes, table: PosteriorTable) -> None:
     n = len(table.truth)
     share = 1.0 / PIT_BINS
     error = _BAND * np.sqrt(n * share * (1.0 - share))
-    label = "95 % of what calibrated posteriors show"
+    label = "95 % of what calibrated posteriors show, point by point"
     axes.axhspan(max(n * share - error, 0.0), n * share + error, color="black", alpha=0.1, lw=0, label=label)
     axes.axhline(n * share, color="black", lw=0.6)
     highest = n * share + error
@@ -77,14 +77,15 @@ def _coverage(axes: Axes, table: PosteriorTable) -> None:
 
 def _widths(axes: Axes, table: PosteriorTable) -> None:
     values = []
-    for mean, sd, colour, marker in zip(table.mean, table.sd, _COLOURS, MARKERS, strict=False):
+    for number, (mean, sd) in enumerate(zip(table.mean, table.sd, strict=True)):
+        colour, marker = _COLOURS[number % len(_COLOURS)], MARKERS[number % len(MARKERS)]
         groups = np.array_split(np.argsort(sd, kind="stable"), max(min(len(sd) // _STARS, _MOST_GROUPS), 1))
         width = np.array([np.sqrt(np.mean(sd[group] ** 2)) for group in groups])
         error = np.array([_rms(mean[group] - table.truth[group]) for group in groups])
         # of a root mean square, from the scatter of the squares; none where one node has all the mass
         scatter = np.array([np.std((mean - table.truth)[group] ** 2) / np.sqrt(len(group)) for group in groups])
         bar = np.divide(0.5 * scatter, error, out=np.zeros_like(error), where=error > 0)
-        axes.errorbar(width, error, yerr=bar, fmt=marker, ms=4, lw=1, color=colour)
+        axes.errorbar(width, error, yerr=bar, fmt=marker, ms=4 + 3 * number, mfc="none", lw=1, color=colour)
         values += [*width, *(error + bar), *(error - bar)]
     top = 1.1 * max(values)
     axes.plot([0.0, top], [0.0, top], color="black", lw=0.6)

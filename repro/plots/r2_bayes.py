@@ -14,8 +14,8 @@ from repro.scores.bootstrap import Scored
 from repro.scores.posterior import reach
 
 _SHOWN: Final = {
-    "flux": (BLUE, "o", "flux: posterior mean from the noisy flux alone (MMSE, the ceiling)"),
-    "weights": (ORANGE, "s", "weights: template fit with known errors (an estimator, no ceiling)"),
+    "flux": (BLUE, "o", BLUE, "flux: posterior mean from the noisy flux alone (MMSE, the ceiling)"),
+    "weights": (ORANGE, "s", "white", "weights: template fit with known errors (an estimator, no ceiling)"),
 }
 Scores = dict[str, float | Scored]
 
@@ -30,17 +30,19 @@ def draw(table: PosteriorTable, leak: float | None, path: str | Path) -> Path:
     """
     scores = {name: reach(table, number) for number, name in enumerate(table.observers)}
     panels = (
-        ("SNR: median over pixels of flux / error", table.snr, snr_bins(table.snr)),
-        ("HSC-i [mag]", table.mag, magnitude_bins(table.mag)),
+        ("SNR: median over pixels of flux / error", table.snr, snr_bins(table.snr), 0.02),
+        ("HSC-i [mag]", table.mag, magnitude_bins(table.mag), 0.002),
     )
     with style():
         figure = Figure(figsize=(8.6, 4.9), layout="constrained")
         both = figure.subplots(1, 2, sharey=True, width_ratios=(3, 2))
         lowest = 0.0
-        for axes, (label, values, bins) in zip(both, panels, strict=True):
+        for axes, (label, values, bins, spread) in zip(both, panels, strict=True):
             centres = {name: float(np.median(values[members])) for name, members in bins.items() if members.any()}
-            for name, found in scores.items():
-                lowest = min(lowest, _observer(axes, name, found, centres))
+            for number, (name, found) in enumerate(scores.items()):
+                # set apart a little, since the observers nearly agree
+                beside = {bin_: centre * (1.0 + spread * number) for bin_, centre in centres.items()}
+                lowest = min(lowest, _observer(axes, name, found, beside))
             if leak is not None:
                 text = f"flux+error: the error array alone gives R² ≥ {_floor(leak)}"
                 axes.axhline(leak, color=GREEN, ls="--", lw=1.2, label=text)
@@ -62,7 +64,7 @@ def draw(table: PosteriorTable, leak: float | None, path: str | Path) -> Path:
 
 def _observer(axes: Axes, name: str, scores: dict[str, Scores], centres: dict[str, float]) -> float:
     """Draw one observer at the centres of the bins that have a score, and return the lowest value drawn."""
-    colour, marker, label = _SHOWN.get(name, (GREEN, "D", name))
+    colour, marker, fill, label = _SHOWN.get(name, (GREEN, "D", GREEN, name))
     shown = [bin_ for bin_ in centres if bin_ in scores]
     found = [score for bin_ in shown if isinstance(score := scores[bin_]["r2"], Scored)]
     promised = [score.value for bin_ in shown if isinstance(score := scores[bin_]["r2_rao_blackwell"], Scored)]
@@ -72,7 +74,16 @@ def _observer(axes: Axes, name: str, scores: dict[str, Scores], centres: dict[st
     middle = np.array([score.value for score in found])
     ends = np.array([np.nanpercentile(score.replicates, _PERCENTILES) for score in found])
     axes.errorbar(
-        place, middle, yerr=np.abs(ends.T - middle), fmt=marker + "-", ms=4, lw=1, color=colour, capsize=2, label=label
+        place,
+        middle,
+        yerr=np.abs(ends.T - middle),
+        fmt=marker + "-",
+        ms=4,
+        lw=1,
+        color=colour,
+        mfc=fill,
+        capsize=2,
+        label=label,
     )
     if name == "flux":
         axes.plot(place, promised, ":", color=colour, lw=1.2, label="flux: what its posterior variances promise")
