@@ -162,7 +162,7 @@ def _van_trees(axes: Axes, table: CeilingTable, bounds: VanTreesTable) -> None:
 
 
 def _flux_error_label(value: float) -> str:
-    return f"flux and error array: at least {np.floor(1e4 * value) / 1e4:g} over all stars (the array names the star)"
+    return f"flux and error array: at least {np.floor(1e4 * value) / 1e4:g} over all stars, by the error array alone"
 
 
 def _published_models(axes: Axes) -> None:

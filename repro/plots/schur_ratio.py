@@ -26,6 +26,7 @@ def draw(tables: Sequence[CeilingTable], path: str | Path, magnitude: float = pu
     published ones lie nearest to them.
     """
     rows = [magnitude_row(table, magnitude) for table in tables]
+    temperatures = np.unique(np.concatenate([table.label("T_eff") for table in tables]))
     with style():
         figure = Figure(figsize=(10.4, 4.8), layout="constrained")
         left, right = figure.subplots(1, 2, sharey=True)
@@ -36,11 +37,11 @@ def draw(tables: Sequence[CeilingTable], path: str | Path, magnitude: float = pu
             temperature = table.label("T_eff")[counted]
             schur = np.where(table.identifiable, table.schur, np.nan)[:, counted]
             groups = [_known(schur[row, temperature == node]) for node in np.unique(temperature)]
-            _boxes(left, groups, offset, width, table)
+            _boxes(left, groups, np.searchsorted(temperatures, np.unique(temperature)) + offset, width, table)
             by_magnitude = [_known(values) for values in schur]
-            _boxes(right, by_magnitude, offset, width, table)
+            _boxes(right, by_magnitude, np.arange(len(by_magnitude)) + offset, width, table)
             _published(right, table, offset)
-        _names(left, [f"{node:.0f}" for node in np.unique(tables[0].label("T_eff"))])
+        _names(left, [f"{node:.0f}" for node in temperatures])
         snr = zip(tables[0].magnitudes, tables[0].snr_percentiles[:, 1], strict=True)
         _names(right, [f"{value:g}\n(SNR {ratio:.3g})" for value, ratio in snr])
         left.set(
@@ -57,11 +58,11 @@ def draw(tables: Sequence[CeilingTable], path: str | Path, magnitude: float = pu
         return save(figure, path)
 
 
-def _boxes(axes: Axes, groups: list[Array], offset: float, width: float, table: CeilingTable) -> None:
+def _boxes(axes: Axes, groups: list[Array], places: Array, width: float, table: CeilingTable) -> None:
     colour = colour_of(table)
     drawn = axes.boxplot(
         groups,
-        positions=np.arange(len(groups)) + offset,
+        positions=places,
         whis=(0, 100),
         widths=0.85 * width,
         patch_artist=True,

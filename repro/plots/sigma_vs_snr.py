@@ -46,7 +46,8 @@ def draw(tables: Sequence[CeilingTable], path: str | Path) -> Path:
 
 
 def _curves(axes: Axes, table: CeilingTable) -> None:
-    summary, colour, name = summarise(table), colour_of(table), f"{len(table.free)}D"
+    colour, name = colour_of(table), f"{len(table.free)}D"
+    summary = summarise(table)
     snr, low, middle, high = (
         curve(table, summary, value) for value in ("snr_median", "sigma_p10", "sigma_median", "sigma_p90")
     )

@@ -29,7 +29,7 @@ COLOURS_OF_FREE: Final = {3: BLUE, 5: ORANGE}  # tables by their number of free 
 
 MINUS: Final = "\N{MINUS SIGN}"
 
-_R2_TICKS: Final = (1.0, 0.8, 0.6, 0.4, 0.2, 0.0, -0.5, -1.0, -2.0, -5.0, -10.0, -20.0, -50.0, -100.0)
+_R2_TICKS: Final = (1.0, 0.8, 0.6, 0.4, 0.2, 0.0, -0.5, -1.0, -2.0, -4.0, -10.0, -20.0, -40.0, -100.0)
 _SNR_TICKS: Final = (2, 3, 5, 10, 20, 50, 100)
 
 _DPI: Final = 150

@@ -18,8 +18,8 @@ def table():
 
 @pytest.fixture(scope="session")
 def table_5d():
-    """A thinner 5D lattice with the published 5D bounds."""
-    axes = paper_3d().axes | {"M_H": (-2.5, -2.0, -1.0, 0.0, 0.75), "a_M": (0.0, 0.5), "C_M": (-0.75, 0.0, 0.5)}
+    """A thin 5D lattice with the published 5D bounds."""
+    axes = paper_3d().axes | {"M_H": (-2.5, 0.75), "a_M": (-0.25, 0.5), "C_M": (-0.75, 0.5)}
     return ceiling_table(Lattice(axes), published.PAPER_5D)
 
 
