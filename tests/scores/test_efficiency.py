@@ -3,11 +3,13 @@
 import numpy as np
 import pytest
 
+from repro.bounds.posterior.table import PosteriorTable
 from repro.errors import DataError
 from repro.scores.bootstrap import resamples
 from repro.scores.efficiency import (
     Ceiling,
     efficiency,
+    kit_ceilings,
     local_prior,
     median_curve,
     posterior_mean,
@@ -17,7 +19,7 @@ from repro.scores.efficiency import (
 )
 from repro.scores.leak import leaks, summarise_leaks
 from repro.spectra.lattice import paper_3d
-from tests.scores.stars import VARIANCE, gaussian_stars, table_of
+from tests.scores.stars import VARIANCE, bounds_of, gaussian_stars, table_of
 from tests.scores.test_ceilings import make_table
 
 
@@ -165,3 +167,21 @@ def test_the_median_curve_follows_its_power_law_and_is_a_ceiling_in_units_of_the
     inside = (at >= 6.5) & (at < 8.5)
     assert result.ceiling_r2[0, k, 0] == pytest.approx(1.0 - expected[inside].mean())
     assert result.eta[0, 0, k, 0] == pytest.approx(result.r2[0, k, 0] / (1.0 - expected[inside].mean()))
+
+
+def test_the_ceilings_of_the_kit_come_from_its_tables():
+    truth, bound, mean, snr = gaussian_stars(200)
+    table = table_of(truth, snr, {"model": mean})
+    stars = bounds_of(table, bound)
+    plain = np.zeros((2, 200))
+    posterior = PosteriorTable(
+        ("weights", "flux"), table.stars, truth, table.labels, table.mag, snr, np.stack((plain[0], mean)), *[plain] * 5
+    )
+    percentiles = np.array([[2.0, 24.0, 30.0], [1.0, 4.0, 5.0]])
+    published = make_table(np.full((2, 1260), 0.2), paper_3d(), (20, 22), snr_percentiles=percentiles)
+    crlb, prior, optimum, curve = kit_ceilings(stars, posterior, published)
+    assert (crlb.loss == bound).all()
+    assert prior.loss == pytest.approx(bound * truth.var() / (bound + truth.var()))
+    assert optimum.loss == pytest.approx((mean - truth) ** 2)  # of observer `flux`, which is not the first
+    assert [ceiling.observer for ceiling in (crlb, prior, optimum, curve)] == ["", "", "flux", ""]
+    assert len(kit_ceilings(stars, posterior)) == 3
