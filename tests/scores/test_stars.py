@@ -5,9 +5,10 @@ import pytest
 
 from repro.bounds.leak_table import LeakTable
 from repro.bounds.star_table import StarBounds
+from repro.bounds.van_trees_table import VanTreesTable
 from repro.scores.bins import FEWEST
 from repro.scores.bootstrap import resamples
-from repro.scores.stars import local_prior, summarise_leak, summarise_stars
+from repro.scores.stars import error_over_bound, local_prior, summarise_leak, summarise_stars
 
 N = 120
 
@@ -99,3 +100,11 @@ def test_a_leak_counts_what_is_right_apart_from_what_is_found():
     assert values["leak/share_identified"].value == 0.75 and values["leak/share_right"].value == 0.5
     assert values["mmse/flux+error/r2"].value == pytest.approx(1.0 - 1.0 / np.var([1.0, 2.0, 4.0, 5.0]))
     assert values["leak/largest_error"] == 2.0
+
+
+def test_errors_are_held_against_the_bound_only_where_the_populations_agree():
+    law = {"law": np.zeros((2, 3)), "law_weights": np.array([0.25, 0.75]), "law_box": np.array([0.2, 0.4])}
+    rest = dict.fromkeys(("magnitudes", "box", "taper", "unbiased"), np.zeros(1))
+    table = VanTreesTable("log_g", ("log_g",), 1.3, 0.5, **rest, **law, law_taper=np.ones(2), law_unbiased=np.ones(2))
+    assert error_over_bound(table, 0.42, "continuous") == pytest.approx(1.2)
+    assert np.isnan(error_over_bound(table, 0.42, "paper"))
