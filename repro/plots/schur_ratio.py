@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -33,11 +33,12 @@ def draw(tables: Sequence[CeilingTable], path: str | Path, magnitude: float = pu
         for place, (table, row) in enumerate(zip(tables, rows, strict=True)):
             width = _WIDTH / len(tables)
             offset = (place - 0.5 * (len(tables) - 1)) * width
+            warm = np.searchsorted(temperatures, np.unique(table.label("T_eff"))) + offset
             counted = published_rows(table.labels)
             temperature = table.label("T_eff")[counted]
             schur = np.where(table.identifiable, table.schur, np.nan)[:, counted]
             groups = [_known(schur[row, temperature == node]) for node in np.unique(temperature)]
-            _boxes(left, groups, np.searchsorted(temperatures, np.unique(temperature)) + offset, width, table)
+            _boxes(left, groups, warm, width, table)
             by_magnitude = [_known(values) for values in schur]
             _boxes(right, by_magnitude, np.arange(len(by_magnitude)) + offset, width, table)
             _published(right, table, offset)
@@ -58,7 +59,7 @@ def draw(tables: Sequence[CeilingTable], path: str | Path, magnitude: float = pu
         return save(figure, path)
 
 
-def _boxes(axes: Axes, groups: list[Array], places: Array, width: float, table: CeilingTable) -> None:
+def _boxes(axes: Axes, groups: list[Array], places: NDArray[Any], width: float, table: CeilingTable) -> None:
     colour = colour_of(table)
     drawn = axes.boxplot(
         groups,
