@@ -1,4 +1,4 @@
-"""Figures of models and ceilings on the test stars: what is drawn is what the scores say, nothing is cut, bytes do not vary."""
+"""Figures of models and ceilings on the test stars: they show what the scores say, whole, with bytes that do not vary."""
 
 from dataclasses import replace
 
