@@ -66,13 +66,14 @@ class LineSlopes:
         self._flux = scaled.flux - scaled.flux.mean(axis=0, dtype=np.float64).astype(np.float32)
         self._zero_point = scaled.zero_point
         stencil = derivative_stencil(grid.lattice, "spline")
+        self._incomplete = (~stencil.complete).astype(np.float64)
         self._across = {
             name: _operator(stencil.neighbours[:, column], stencil.weights[:, column])
             for column, name in enumerate(stencil.names)
         }
 
     def __call__(self, labels: Array, axis: NDArray[np.str_]) -> StarSlopes:
-        """As `Differentiate`. Raises DataError also where nodes are missing beside a line."""
+        """As `Differentiate`; all slopes are 0 where a node of the line has no neighbour along some axis."""
         lattice = self._grid.lattice
         flux, zero_point = _scaled(spline_along_axis(self._grid, axis, labels))
         on_line = line_weights(lattice, axis, labels)
@@ -84,6 +85,8 @@ class LineSlopes:
             weights = csr_array(along.multiply(own) + (on_line @ across).multiply(1.0 - own))
             jacobian[:, column] = weights.astype(np.float32) @ self._flux
             slopes[:, column] = weights @ self._zero_point
+        unknown = abs(on_line) @ self._incomplete > 0.0
+        jacobian[unknown], slopes[unknown] = 0.0, 0.0
         return StarSlopes(flux, zero_point, jacobian, slopes)
 
 

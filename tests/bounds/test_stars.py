@@ -14,6 +14,7 @@ from repro.errors import DataError, ParameterError
 from repro.files import sha256
 from repro.instrument.noise import Conditions, NoiseModel
 from repro.spectra.generate import SetRecipe, generate_set, normalise
+from repro.spectra.lattice import Lattice
 from repro.spectra.sampling import COLUMNS, labels_of
 from repro.spectra.store import create_set, open_set
 
@@ -152,6 +153,17 @@ def test_a_set_of_another_grid_and_bad_arguments_are_refused(stars, fine_grid, g
             star_bounds(fine_grid, opened, noise, target="a_M")
         with pytest.raises(DataError):
             star_bounds(grid, opened, noise)
+
+
+def test_a_line_beside_which_nodes_are_missing_has_no_slopes(grid):
+    """A hole leaves one neighbour of node (4000 K, 1.0, -0.5) out along M_H only if both sides are gone."""
+    holes = grid.lattice.index(np.array([[4000.0, 1.0, -1.0, 0.0, 0.0], [4000.0, 1.0, 0.0, 0.0, 0.0]]))
+    lattice = Lattice(grid.lattice.axes, tuple(holes.tolist()))
+    labels = np.array([[4000.0, 2.5, -0.5, 0.0, 0.0], [4000.0, 2.5, 0.5, 0.0, 0.0]])
+    slopes = LineSlopes(grid.sub(lattice))(labels, np.array(["log_g", "log_g"]))
+    assert not slopes.jacobian[0].any() and not slopes.zero_point_slopes[0].any()
+    whole = LineSlopes(grid)(labels, np.array(["log_g", "log_g"]))
+    assert np.abs(whole.jacobian).max(axis=2).all()
 
 
 def test_files_keep_everything(table, tmp_path):
