@@ -1,4 +1,4 @@
-"""Figures of models and ceilings on the test stars: they show what the scores say, whole, with bytes that do not vary."""
+"""Figures of models and ceilings on test stars: they show what the scores say, whole, with bytes that do not vary."""
 
 from dataclasses import replace
 
