@@ -1,8 +1,8 @@
-"""Exact posterior of log g for spectrum sets of the sampling mode `continuous`, by importance sampling.
+"""Posterior of log g for spectrum sets of the sampling mode `continuous`, by importance sampling.
 
-The prior is uniform on the box of the lattice, and uniform in the observing conditions (`sampling.CONDITIONS`) and the
-magnitude. The likelihood is the simulator's own: independent normal pixels about the spline's spectrum, with the noise
-model's errors. Two observers share the same draws:
+The prior is uniform on the box of the lattice, in the magnitude and in the observing conditions. The likelihood is the
+simulator's own: independent normal pixels about the spline's spectrum, with the noise model's errors. Two observers
+share the same draws:
 
 flux: sees the spectrum alone. Conditions are drawn with the labels: a point of the quadrature over angles (and seeing)
     by its share, the magnitude from the normal distribution that one scoring step finds, a few hundredths wide, since
@@ -10,11 +10,12 @@ flux: sees the spectrum alone. Conditions are drawn with the labels: a point of 
 weights: is handed the star's own errors and uses them as weights without reading labels out of them: the natural
     template fit. An estimator, not a ceiling.
 
-Each star's proposal starts as normal distributions about the best few modes that Gauss-Newton steps find from the best
-nodes, is fitted to the weighted draws of two rounds, and ends as a mixture of the fitted normal distribution with two
-wider ones, the widest of which is nearly uniform, all of them on the box (`box_normal`). Population Monte Carlo (Cappe
-et al. 2004, Journal of Computational and Graphical Statistics 13, 907); only the last round enters the estimate, so
-that the fitting biases nothing. Draws are Sobol points, shifted at random for every star.
+A star's proposal starts as normal distributions about the modes that Gauss-Newton steps find from the best nodes. It is
+fitted to the weighted draws of one round after the other, until enough of them count: normal distributions about some
+of the draws, which follow a bent posterior, and about their mean, the widest nearly uniform, all of them on the box
+(`box_normal`). This is population Monte Carlo (Cappe et al. 2004, Journal of Computational and Graphical Statistics 13,
+907). Only a last round enters the estimate, so that the fitting biases nothing. Draws are Sobol points, shifted at
+random for every star.
 """
 
 from dataclasses import dataclass
@@ -41,9 +42,9 @@ from repro.spectra.presentation import ObservedStars
 
 OBSERVERS: Final = ("flux", "weights")
 SAMPLES: Final = 2048  # of the last round, of which a quarter to a half count: the error of a mean is 0.03 sd
-_ROUNDS: Final = (512, 1024)  # draws of the rounds that fit the proposal; the second is repeated up to `_MOST_ROUNDS`
-_MOST_ROUNDS: Final = 8
-_ENOUGH: Final = 0.1  # share of effective draws with which the fitting ends
+_FIRST, _NEXT = 512, 1024  # draws of the rounds that fit the proposal
+_MOST_ROUNDS: Final = 8  # of them; at least two
+_ENOUGH: Final = 0.1  # share of effective draws with which they end
 _STARTS: Final = 4  # nodes that Gauss-Newton steps start from, of different log g
 _STARS: Final = 256  # at a time, in the search of start nodes
 _NODES: Final = 1024
@@ -220,26 +221,31 @@ class Sampler:
             DataError: the noise of the star is that of no magnitude within the limits.
         """
         like = StarLikelihood(self._emulator, self._rule, self._magnitudes, x, 1.0 / error.to(torch.float32) ** 2)
-        proposal, sizes, round_ = like.modes(starts), [*_ROUNDS, samples], 0
-        while sizes:
-            size = sizes.pop(0)
-            uniform = self._uniform(size, row, round_)
-            points = proposal.draw(uniform[:, : self._free + 1])
-            condition, log_odds = like.conditions(uniform[:, -2])
-            log_weights = like(points, condition, uniform[:, -1]) - proposal.log_density(points)
-            log_weights[0] -= log_odds
-            if not bool(log_weights.isfinite().any(dim=1).all()):
-                low, high = self._magnitudes
-                raise DataError(f"star {row}: its noise is that of no magnitude from {low:g} to {high:g}")
-            if not sizes:
-                break
+        proposal = like.modes(starts)
+        for round_ in range(_MOST_ROUNDS):
+            size = _FIRST if round_ == 0 else _NEXT
+            points, condition, log_weights = self._round(like, proposal, size, row, round_)
             weights = torch.softmax(log_weights[0], dim=0)
             proposal = _fitted(points, log_weights[0])
             like.learn(condition, weights)
-            round_ += 1
-            if len(sizes) == 1 and round_ < _MOST_ROUNDS and float(weights.square().sum()) * _ENOUGH * size > 1.0:
-                sizes.insert(0, size)
+            if round_ > 0 and float(weights.square().sum()) * _ENOUGH * size < 1.0:
+                break
+        points, _, log_weights = self._round(like, proposal, samples, row, _MOST_ROUNDS)
         return Draws(self._low + self._extent * points[:, self._column], log_weights)
+
+    def _round(
+        self, like: StarLikelihood, proposal: Mixture, size: int, row: int, round_: int
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        """Points (m, k), conditions (m,) and log weights of the observers (O, m) of one round."""
+        uniform = self._uniform(size, row, round_)
+        points = proposal.draw(uniform[:, : self._free + 1])
+        condition, log_odds = like.conditions(uniform[:, -2])
+        log_weights = like(points, condition, uniform[:, -1]) - proposal.log_density(points)
+        log_weights[0] -= log_odds
+        if not bool(log_weights.isfinite().any(dim=1).all()):
+            low, high = self._magnitudes
+            raise DataError(f"star {row}: its noise is that of no magnitude from {low:g} to {high:g}")
+        return points, condition, log_weights
 
     def _uniform(self, size: int, row: int, round_: int) -> Tensor:
         """Sobol points (size, 1 + k + 2) of a round, shifted for the star."""

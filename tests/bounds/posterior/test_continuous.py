@@ -101,8 +101,10 @@ def test_both_observers_agree_with_a_dense_grid(plane):
     heat, gravity = midpoints(4000.0, 6000.0, 32), midpoints(1.0, 5.0, 32)
     labels[:, 0], labels[:, 1] = (part.ravel() for part in np.meshgrid(heat, gravity, indexing="ij"))
     for star, x in enumerate(observed.x):
-        direct = Direct(plane, x, labels)
-        weights = -0.5 * (((x - direct.mu) / observed.error[star]) ** 2).sum(axis=1)
+        mismatch = (((x - Direct(plane, x, labels).mu) / observed.error[star]) ** 2).sum(axis=1)
+        likely = mismatch < mismatch.min() + 40.0  # the others have no share
+        near, weights = labels[likely], -0.5 * mismatch[likely]
+        direct = Direct(plane, x, near)
         level = direct.level(int(weights.argmax()), 20.0, 0.3, (19.0, 24.0))
         magnitudes = level + 0.02 * np.arange(-5, 6)
         magnitudes = magnitudes[(magnitudes > 20.5) & (magnitudes < 22.5)]
@@ -110,10 +112,10 @@ def test_both_observers_agree_with_a_dense_grid(plane):
         flux = np.logaddexp.reduce(parts)
         assert max(parts[0].max(), parts[-1].max()) < flux.max() - 8.0  # all magnitudes that matter are there
         for observer, log_p in ((0, flux), (1, weights)):
-            mean, sd, density = moments(labels[:, 1], log_p)
+            mean, sd, density = moments(near[:, 1], log_p)
             assert abs(table.mean[observer, star] - mean) < 4 * table.monte_carlo_error[observer, star] + 0.01 * sd
             assert table.sd[observer, star] == pytest.approx(sd, rel=0.06)
-            below = density[labels[:, 1] <= observed.labels[star, 1]].sum()
+            below = density[near[:, 1] <= observed.labels[star, 1]].sum()
             assert abs(table.pit[observer, star] - below) < 0.08
 
 
@@ -207,9 +209,9 @@ def test_starts_are_the_nodes_nearest_in_spectrum(plane):
 
 @pytest.mark.slow
 def test_posteriors_are_calibrated(solid):
-    n = 200
+    n = 80
     observed = stars(solid, n, ANYWHERE)
-    table = continuous_posterior(solid, observed, NoiseModel("paper"), ANYWHERE, samples=512)
+    table = continuous_posterior(solid, observed, NoiseModel("paper"), ANYWHERE, samples=256)
     truth = observed.labels[:, LABELS.index("log_g")]
     for observer in (0, 1):
         for low, high in ((0.16, 0.84), (0.025, 0.975)):
