@@ -52,6 +52,7 @@ def candidates(
     refinement: int = REFINEMENT,
     threshold: float = THRESHOLD,
     cap: int = CAP,
+    rule: ConditionRule | None = None,
     device: str | torch.device = "cpu",
     report: Report = silent,
 ) -> tuple[list[Candidates], Search]:
@@ -60,7 +61,7 @@ def candidates(
     The second result makes their spectra: `spectra_of`. Arguments and errors as `engine.posterior`.
     """
     device = torch.device(device)
-    rule = ConditionRule(noise_model, law or Law(), device)
+    rule = rule or ConditionRule(noise_model, law or Law(), device)
     search = Search(grid, observed, noise, rule, refinement, MARGIN, device)
     number = OBSERVERS.index(observer)
     found = _Collector(len(observed.x) * len(OBSERVERS), threshold, device)

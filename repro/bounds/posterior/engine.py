@@ -10,8 +10,9 @@ The prior is a mixture over the intervals between neighbouring models on the lat
 
     ln p(x | t) = -(P/2) ln (Q(t) / P) + S(t) + constant,
 
-where S, smooth in the labels, is interpolated straight between nodes, and the noise level has been integrated out. w
-and the start are functions of x alone. What is neglected is the product of two small things: the difference of t's own
+where S, smooth in the labels, is interpolated straight between nodes, and the noise level has been integrated out
+(where the limits of the magnitude hold the level, the slope is less steep than -P/2; it is taken at the start). w and
+the start are functions of x alone. What is neglected is the product of two small things: the difference of t's own
 weights from w, and the part of the misfit that is not scatter. `direct` does without, and measures it.
 
 Observer `weights` knows 1/error^2 in place of w and takes -Q/2. Intervals that cannot carry mass are left out, for each
@@ -28,11 +29,12 @@ from torch import Tensor
 
 from repro.bounds.posterior.conditions import ConditionRule
 from repro.bounds.posterior.law import Law, intervals
+from repro.bounds.posterior.medians import row_medians
 from repro.bounds.posterior.moments import Moments
 from repro.bounds.posterior.nodes import NodeFits, Start, blocks_of, fit_nodes, misfits
 from repro.bounds.posterior.table import PosteriorTable
 from repro.bounds.posterior.templates import Group, Templates, group_members, products
-from repro.bounds.scaling import unit_median
+from repro.bounds.scaling import MEDIAN
 from repro.errors import ParameterError
 from repro.instrument.noise import NoiseModel
 from repro.labels import LABELS
@@ -41,10 +43,13 @@ from repro.spectra.nodes import NodeGrid
 from repro.spectra.presentation import ObservedStars
 
 OBSERVERS: Final = ("flux", "weights")
-REFINEMENT: Final = 32  # templates an interval
-MARGIN: Final = 30.0  # in ln p, below the best, of the intervals looked at
+REFINEMENT: Final = 16  # templates an interval
+MARGIN: Final = 22.0  # in ln p, below the best, of the intervals looked at
 NEGLIGIBLE: Final = 20.0  # in ln p, below the best, of those not summed
 
+_BOW: Final = (
+    0.05  # squared bow of spectra between nodes that is allowed for, relative to the squared distance of the nodes
+)
 _GRAVITY: Final = LABELS.index("log_g")
 
 
@@ -144,12 +149,13 @@ class Search:
         self._x = torch.tensor(observed.x, device=device)
         self._error = torch.tensor(observed.error, device=device)
         self.truth = torch.tensor(observed.table["log_g"].astype(np.float64), device=device)
-        normalised = unit_median(grid)
-        self._flux = torch.tensor(normalised.flux, device=device)
-        self._zero_point = torch.tensor(normalised.zero_point, device=device)
+        median = row_medians(grid.flux)
+        scale = MEDIAN / median
+        self._flux = torch.tensor(grid.flux * scale[:, None].astype(np.float32), device=device)
+        self._zero_point = torch.tensor(grid.zero_point - 2.5 * np.log10(scale), device=device)
         self.intervals = intervals(grid.lattice)
         self._groups = group_members(grid.lattice, self.intervals)
-        self._templates = Templates(grid.lattice, grid.flux, self.intervals, refinement, device)
+        self._templates = Templates(grid.lattice, grid.flux, median, self.intervals, refinement, device)
         self.share = 0.0
 
     def run(self, sums: Sums, report: Report, observers: tuple[int, ...] = (0, 1)) -> None:
@@ -191,7 +197,7 @@ class Search:
             misfit = result.misfit(group, rows, columns, places)
             if fit is None:
                 return prior[columns, None] - 0.5 * misfit
-            reference = -0.5 * pixels * torch.log(misfit / pixels)
+            reference = fits.slope[stars][rows, None] * torch.log(misfit / pixels)
             return prior[columns, None] + reference + _straight(fit[rows, columns], places, r)
 
         r = self._refinement
@@ -242,19 +248,16 @@ class Search:
         self, members: NDArray[np.intp], misfit: Tensor, weights: Tensor, pixels: int
     ) -> tuple[Tensor, Tensor, Tensor]:
         """Of intervals whose spectra ran straight: ln of the greatest density, its place, what a bow adds; (n, m)."""
-        corners = torch.tensor(self._templates.corners(members), device=misfit.device)
         ends = torch.tensor(self.intervals.ends[members], device=misfit.device)
         step = self._flux[ends[:, 1]] - self._flux[ends[:, 0]]
         distance = (step * step) @ weights
-        bow = 0.125 * (corners[:, 1] - corners[:, 3])
-        allowance = (bow * bow) @ weights
         first, last = misfit[:, ends[:, 0]], misfit[:, ends[:, 1]]
         place = (0.5 + 0.5 * (first - last) / distance.clamp(min=1e-6)).clamp(0.0, 1.0)
         least = (1 - place) * first + place * last - place * (1 - place) * distance
-        # the bow counts in units of the star's own noise
+        # lengths count in units of the star's own noise
         level = misfit.min(dim=1, keepdim=True).values / pixels
         prior = torch.tensor(self.intervals.log_prior[members], device=misfit.device)
-        return prior - 0.5 * pixels * torch.log(least.clamp(min=1.0)), place, allowance / level
+        return prior - 0.5 * pixels * torch.log(least.clamp(min=1.0)), place, _BOW * distance / level
 
 
 def _straight(ends: Tensor, places: Tensor, steps: int) -> Tensor:

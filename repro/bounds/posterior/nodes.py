@@ -13,6 +13,7 @@ from repro.progress import Report, silent
 from repro.spectra.lattice import Lattice
 
 _BLOCK: Final = 512  # nodes at a time in the first look
+_STEP: Final = 0.01  # of the squared residuals; the data fix the noise level to about this
 
 
 @dataclass(frozen=True)
@@ -40,10 +41,13 @@ class NodeFits:
         scatter: ln p of the star's residuals from its starting template in the noise of each node, (n, N) float32,
             relative to a number for each star; -inf where it was not asked for.
         weights: 1 / variance of the starting template at its best conditions, (n, P): a function of the flux alone.
+        slope: change of ln p with the logarithm of the squared residuals, (n,) float64: -P/2 where the magnitude can
+            follow the noise level, less steep where the limits of its law hold it.
     """
 
     scatter: Tensor
     weights: Tensor
+    slope: Tensor
 
 
 def blocks_of(lattice: Lattice) -> NDArray[np.intp]:
@@ -106,6 +110,7 @@ def fit_nodes(
     found = torch.full((n, len(flux)), -torch.inf, dtype=torch.float32, device=x.device)
     base = torch.full((n,), torch.nan, dtype=torch.float64, device=x.device)
     places = torch.zeros((n, 1 + rule.others.shape[1]), dtype=torch.float64, device=x.device)
+    slope = torch.zeros(n, dtype=torch.float64, device=x.device)
     others = torch.tensor(rule.others, device=x.device)
     at_home = torch.tensor(block, device=x.device)[start.nodes[:, 0]]
     for number in range(wanted.shape[1]):
@@ -120,8 +125,12 @@ def fit_nodes(
             column = torch.searchsorted(nodes, start.nodes[stars[home], 0])
             places[stars[home], 0] = magnitude[home, column]
             places[stars[home], 1:] = others[other[home, column]]
+            near, level = q[home, column], u[column]
+            more, less = (rule.integral(near * factor, level, pixels)[0] for factor in (1 + _STEP, 1 - _STEP))
+            slope[stars[home]] = (more - less) / (2.0 * _STEP)
         report(number + 1, wanted.shape[1])
-    return NodeFits(found, 1.0 / _variances(start, flux, zero_point, rule.at(places.cpu().numpy()), noise))
+    weights = 1.0 / _variances(start, flux, zero_point, rule.at(places.cpu().numpy()), noise)
+    return NodeFits(found, weights, slope)
 
 
 def _variances(start: Start, flux: Tensor, zero_point: Tensor, points: Points, noise: float) -> Tensor:

@@ -40,8 +40,9 @@ class Group:
         nodes: rows of the b nodes at their ends, (b,).
         ends: where in `nodes` each interval starts and ends, (m, 2).
         mean: m, (P,).
-        node_shapes: the nodes less `mean`, (b, P) float32.
-        shapes: U at the inner five of the seven places, (m, 5, P) float32.
+        node_shapes, node_squares: the nodes less `mean`, and their squares, (b, P) float32.
+        thirds: U at one and two thirds, (2 m, P) float32.
+        squares: squares of U at the inner five of seven places, (5 m, P) float32.
         tau: straight line between the medians over 0.5 at the ends, (m, r + 1) float64.
         scale: s, (m, r + 1) float64.
     """
@@ -51,7 +52,9 @@ class Group:
     ends: Tensor
     mean: Tensor
     node_shapes: Tensor
-    shapes: Tensor
+    node_squares: Tensor
+    thirds: Tensor
+    squares: Tensor
     tau: Tensor
     scale: Tensor
 
@@ -94,9 +97,7 @@ def products(group: Group, x: Tensor, weights: Tensor) -> Products:
     """Scalar products of stars (R, P), weighted with (R, P), with the templates of a group."""
     star = x - group.mean
     weighted, mean = weights * star, weights * group.mean
-    m, pixels = len(group.members), x.shape[1]
-    inner = group.shapes.reshape(-1, pixels)
-    thirds = group.shapes[:, [1, 3]].reshape(-1, pixels)
+    m = len(group.members)
     tau = group.tau[:, [0, -1]].float()
 
     def at_ends(values: Tensor, power: int) -> Tensor:
@@ -106,9 +107,9 @@ def products(group: Group, x: Tensor, weights: Tensor) -> Products:
         return torch.cat([ends[..., :1], middle.reshape(len(x), m, -1), ends[..., 1:]], dim=2)
 
     return Products(
-        cross=join(at_ends(weighted @ group.node_shapes.T, 1), weighted @ thirds.T),
-        mean_cross=join(at_ends(mean @ group.node_shapes.T, 1), mean @ thirds.T),
-        square=join(at_ends(weights @ (group.node_shapes**2).T, 2), weights @ (inner * inner).T),
+        cross=join(at_ends(weighted @ group.node_shapes.T, 1), weighted @ group.thirds.T),
+        mean_cross=join(at_ends(mean @ group.node_shapes.T, 1), mean @ group.thirds.T),
+        square=join(at_ends(weights @ group.node_squares.T, 2), weights @ group.squares.T),
         star_square=(weighted * star).sum(dim=1, dtype=torch.float64),
         star_mean=(weighted * group.mean).sum(dim=1, dtype=torch.float64),
         mean_square=(mean * group.mean).sum(dim=1, dtype=torch.float64),
@@ -120,6 +121,7 @@ class Templates:
 
     Args:
         flux: surface flux of the nodes, (N, P) float32, not normalised: the spline runs through it.
+        median: of each, (N,).
         all_intervals: of the lattice.
         refinement: templates an interval; its ends are shared with the neighbours.
     """
@@ -128,6 +130,7 @@ class Templates:
         self,
         lattice: Lattice,
         flux: NDArray[np.float32],
+        median: NDArray[np.float64],
         all_intervals: Intervals,
         refinement: int,
         device: torch.device,
@@ -136,51 +139,54 @@ class Templates:
         self._intervals = all_intervals
         self._device = device
         self._refinement = refinement
-        self._median = np.median(flux, axis=1).astype(np.float64)
+        self._median = median
         self._hermite = hermite_weights(lattice, all_intervals)
         self._threads = ThreadPoolExecutor(torch.get_num_threads())
 
     def group(self, members: NDArray[np.intp]) -> Group:
-        """Templates of the intervals `members`."""
+        """Templates of the intervals `members`, of which those of one line stand together."""
         some = self._intervals.part(members)
-        corners = self.corners(members)
         nodes, ends = np.unique(some.ends, return_inverse=True)
-        ends = ends.reshape(some.ends.shape)
-        unit = torch.tensor(self._flux[nodes], device=self._device)
-        unit = unit * torch.tensor(MEDIAN / self._median[nodes], dtype=torch.float32, device=self._device)[:, None]
+        unit = torch.tensor(self._flux[nodes] * (MEDIAN / self._median[nodes, None]).astype(np.float32))
+        unit = unit.to(self._device)
         mean = unit.mean(dim=0)
-        places = np.arange(self._refinement + 1) / self._refinement
         second = self._median[some.ends[:, 1]] / self._median[some.ends[:, 0]]
-        tau = 1.0 + (second - 1.0)[:, None] * places
-        medians = np.stack(
-            list(
-                self._threads.map(
-                    lambda corner, last: medians_along(corner, (MEDIAN, MEDIAN * last), places), corners, second
-                )
-            )
-        )
-        mixing = _hermite_basis(_SIXTHS[1:-1]).astype(np.float32)
-        shapes = torch.matmul(torch.tensor(mixing, device=self._device), torch.tensor(corners, device=self._device))
-        line = torch.tensor(1.0 + (second - 1.0)[:, None] * _SIXTHS[1:-1], dtype=torch.float32, device=self._device)
-        shapes -= line[:, :, None] * mean
+        places = np.arange(self._refinement + 1) / self._refinement
+        corners = np.empty((len(members), 4, self._flux.shape[1]), dtype=np.float32)
+        medians = np.empty((len(members), len(places)))
+        starts = np.flatnonzero(np.any(np.diff(some.line, axis=0, prepend=-2), axis=1))
+        lines = [slice(*pair) for pair in zip(starts, [*starts[1:], len(members)], strict=True)]
+
+        def along(line: slice) -> None:
+            corners[line] = self.corners(members[line])
+            for number in range(line.start, line.stop):
+                medians[number] = medians_along(corners[number], (MEDIAN, MEDIAN * second[number]), places)
+
+        list(self._threads.map(along, lines))
+        shapes = torch.matmul(_MIXING.to(self._device), torch.tensor(corners, device=self._device))
+        straight = torch.tensor(1.0 + (second - 1.0)[:, None] * _SIXTHS[1:-1], dtype=torch.float32)
+        shapes -= straight.to(self._device)[:, :, None] * mean
         return Group(
-            members,
-            torch.tensor(nodes, device=self._device),
-            torch.tensor(ends, device=self._device),
-            mean,
-            unit - mean,
-            shapes,
-            torch.tensor(tau, device=self._device),
-            torch.tensor(MEDIAN / medians, device=self._device),
+            members=members,
+            nodes=torch.tensor(nodes, device=self._device),
+            ends=torch.tensor(ends.reshape(some.ends.shape), device=self._device),
+            mean=mean,
+            node_shapes=unit - mean,
+            node_squares=(unit - mean) ** 2,
+            thirds=shapes[:, [1, 3]].flatten(end_dim=1),
+            squares=(shapes * shapes).flatten(end_dim=1),
+            tau=torch.tensor(1.0 + (second - 1.0)[:, None] * places, device=self._device),
+            scale=torch.tensor(MEDIAN / medians, device=self._device),
         )
 
     def corners(self, members: NDArray[np.intp]) -> NDArray[np.float32]:
-        """Value and slope at 0 and at 1 of the spectra of intervals, on the scale of median 0.5 at 0, (m, 4, P)."""
+        """Value and slope at 0 and at 1 of intervals of one line, on the scale of median 0.5 at 0, (m, 4, P)."""
         some = self._intervals.part(members)
+        rows = some.line[0][some.line[0] >= 0]
         scale = MEDIAN / self._median[some.ends[:, 0]]
-        weights = (self._hermite[members] * scale[:, None, None]).astype(np.float32)
-        corners: NDArray[np.float32] = np.matmul(weights, self._flux[some.line.clip(min=0)])
-        return corners
+        weights = (self._hermite[members, :, : len(rows)] * scale[:, None, None]).astype(np.float32)
+        corners: NDArray[np.float32] = weights.reshape(-1, len(rows)) @ self._flux[rows]
+        return corners.reshape(len(members), 4, -1)
 
 
 def hermite_weights(lattice: Lattice, some: Intervals) -> NDArray[np.float64]:
@@ -216,6 +222,9 @@ def _hermite_basis(places: NDArray[np.float64]) -> NDArray[np.float64]:
     """Factors of value and slope at 0 and at 1 in the cubic at places, (n, 4)."""
     x = places
     return np.stack([(1 + 2 * x) * (1 - x) ** 2, x * (1 - x) ** 2, x**2 * (3 - 2 * x), x**2 * (x - 1)], axis=1)
+
+
+_MIXING: Final = torch.tensor(_hermite_basis(_SIXTHS[1:-1]), dtype=torch.float32)
 
 
 @lru_cache(maxsize=8)
