@@ -1,4 +1,6 @@
-"""R2 of log g under noise of other shapes: bounds, posteriors and models, each with what knowing the law is worth."""
+"""R2 of log g under noise of other shapes: bounds, posteriors and models, each with what knowing the law is worth.
+
+Who ignores the law takes all pixels for independent and Gaussian, as the models were trained to."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -24,9 +26,9 @@ NAMES: Final = {
 
 _SERIES: Final = {
     "bound/optimal/r2_local_prior": ("Cramér-Rao and prior, law known", BLUE, "o", True),
-    "bound/naive/r2_local_prior": ("the same, taken for independent Gaussian", BLUE, "o", False),
+    "bound/naive/r2_local_prior": ("Cramér-Rao and prior, law ignored", BLUE, "o", False),
     "posterior/optimal/r2": ("posterior mean, law known", ORANGE, "s", True),
-    "posterior/naive/r2": ("the same, taken for independent Gaussian", ORANGE, "s", False),
+    "posterior/naive/r2": ("posterior mean, law ignored", ORANGE, "s", False),
 }
 _MODELS: Final = {"ridge": ("ridge regression", GREEN, "^", False), "mlp": ("perceptron", PURPLE, "v", False)}
 _APART: Final = 0.11
@@ -39,7 +41,7 @@ def draw(table: NoiseLawTable, path: str | Path, predictions: PredictionTable | 
     models = {f"model/{name}/r2": entry for name, entry in _MODELS.items()}
     series = {address: entry for address, entry in (_SERIES | models).items() if _any(values, table, address)}
     with style():
-        figure = Figure(figsize=(8.4, 4.8), layout="constrained")
+        figure = Figure(figsize=(8.4, 5.2), layout="constrained")
         axes = figure.add_subplot()
         for number, (address, (label, colour, marker, filled)) in enumerate(series.items()):
             offset = (number - 0.5 * (len(series) - 1)) * _APART
@@ -54,7 +56,10 @@ def draw(table: NoiseLawTable, path: str | Path, predictions: PredictionTable | 
             ylabel=f"R² of log g on {len(table.stars)} test stars",
             title="What the shape of the noise does to bounds, posteriors and models (bars: 95 % of resamples)",
         )
-        axes.legend(loc="lower left")
+        if series:
+            figure.legend(*axes.get_legend_handles_labels(), loc="outside lower center", ncols=2)
+        else:
+            axes.set_title("No posteriors under other noise: the sampling mode `continuous` has no lines to sum over")
         return save(figure, path)
 
 

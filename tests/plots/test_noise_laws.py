@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -33,3 +35,11 @@ def test_models_may_be_missing(table, tmp_path, drawn, inside_the_page):
     noise_laws.draw(table, tmp_path / "a.png")
     inside_the_page(drawn[0])
     assert len(drawn[0].axes[0].containers) == 4
+
+
+def test_without_stars_the_page_says_so(table, tmp_path, drawn, inside_the_page):
+    cut = {name: getattr(table, name)[..., :0] for name in ("star_bound", "mean", "sd", "pit", "effective")}
+    none = {name: getattr(table, name)[:0] for name in ("stars", "truth", "mag", "snr")}
+    noise_laws.draw(replace(table, monte_carlo_error=table.mean[..., :0], **cut, **none), tmp_path / "a.png")
+    inside_the_page(drawn[0])
+    assert "continuous" in drawn[0].axes[0].get_title()
