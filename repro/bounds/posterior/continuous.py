@@ -28,7 +28,7 @@ from scipy.stats import qmc
 from torch import Tensor
 
 from repro.bounds.posterior.box_normal import BoxNormal, Mixture
-from repro.bounds.posterior.emulator import MAGNITUDE, POINTS, Emulator, noise_rule
+from repro.bounds.posterior.emulator import MAGNITUDE, POINTS, RANK, Emulator, noise_rule
 from repro.bounds.posterior.law import Law
 from repro.bounds.posterior.star_likelihood import StarLikelihood
 from repro.bounds.posterior.table import PosteriorTable
@@ -102,6 +102,9 @@ def continuous_posterior(
         conditions={
             "mode": "continuous",
             "method": "importance sampling",
+            "source": grid.source,
+            "nodes": grid.lattice.size,
+            "rank": RANK,
             "noise": observed.noise,
             "noise_model": noise_model.mode,
             "magnitudes": list(law.magnitudes),
