@@ -76,6 +76,10 @@ class ScaleParams(_Section):
     val: int = _at_least(1)
     test: int = _at_least(2)
     autodiff_nodes: int = _at_least(1)
+    step_nodes: int = _at_least(1)
+    posterior_stars: int = _at_least(2)
+    noise_law_stars: int = _at_least(2)
+    epochs: int = _at_least(1)
     _key: str = ""
 
 

@@ -8,7 +8,7 @@ from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
-from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
+from threadpoolctl import threadpool_limits
 
 from repro.bounds.derivatives import SCHEMES, Stencil, derivative_stencil, interior, jacobians
 from repro.bounds.fisher import Marginal, marginal, marginal_bound, weighted_information

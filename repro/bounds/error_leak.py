@@ -42,7 +42,7 @@ def read_errors(
     Raises:
         ParameterError: the set is not of sampling mode `paper`, whose stars lie on the lines of the grid.
     """
-    if stars.attributes["mode"] != "paper":
+    if limit and stars.attributes["mode"] != "paper":
         raise ParameterError(
             f"{stars.path}: errors are read along the lines of a grid, on which the stars of sampling mode "
             f"'{stars.attributes['mode']}' do not lie; use a set of mode paper"

@@ -3,12 +3,9 @@
 import shutil
 from pathlib import Path
 
-import numpy as np
-
 from repro.errors import DataError, PackError
 from repro.instrument.noise import NoiseModel
 from repro.instrument.observe import Instrument
-from repro.labels import LABELS
 from repro.params import Params
 from repro.progress import progress
 from repro.sources.hdf5.importer import import_nodes
@@ -77,20 +74,21 @@ def author_grid(params: Params) -> NodeGrid:
 
 
 def packed_grid(path: Path, lattice: Lattice, params: Params, device: str) -> NodeGrid:
-    """A pinned pack, after a seeded sample of its nodes was synthesised again and compared.
+    """The nodes of `lattice` from a pinned pack, after a seeded sample of it was synthesised again and compared.
 
     Raises:
-        PackError: the pack belongs to other physics, or has other axes than params.yaml asks for.
+        PackError: the pack belongs to other physics, or lacks nodes that params.yaml asks for.
     """
     source = LteSource(device=device, microturbulence=params.nodes.microturbulence)
     check_pack(path, source, Instrument(), sample=params.nodes.recomputed, seed=params.seed)
     grid = read_pack(path)
-    if grid.lattice.shape != lattice.shape or not np.array_equal(grid.lattice.labels, lattice.labels):
+    try:
+        return grid.sub(grid.lattice.part(lattice.axes))
+    except DataError as error:
         raise PackError(
-            f"{path}: holds {grid.lattice.shape} nodes ({', '.join(LABELS)}), params.yaml asks for {lattice.shape} or "
-            "other values. Set ci.grid to 'build', or make the pack anew with `repro pack build`."
-        )
-    return grid
+            f"{path}: lacks nodes that params.yaml asks for ({error}). Set {params.scale}.grid to 'build', or make the "
+            "pack anew with `repro pack build`."
+        ) from None
 
 
 if __name__ == "__main__":

@@ -12,10 +12,21 @@ SPECTRA: Final = Path("data/spectra")
 VALIDATION: Final = Path("results/validate/summary.json")
 
 TRACK_C: Final = Path("results/trackC")
-CEILING: Final = TRACK_C / "ceiling.h5"
+CEILING_3D: Final = TRACK_C / "ceiling_3d.h5"
+CEILING_5D: Final = TRACK_C / "ceiling_5d.h5"
 AUTODIFF: Final = TRACK_C / "autodiff.h5"
+STEPS: Final = TRACK_C / "steps.h5"
+NEIGHBOURS: Final = TRACK_C / "neighbours.h5"
+NUISANCES: Final = TRACK_C / "nuisances.h5"
+STARS: Final = TRACK_C / "stars.h5"
+LEAK: Final = TRACK_C / "leak.h5"
+VAN_TREES: Final = TRACK_C / "van_trees.h5"
+POSTERIOR: Final = TRACK_C / "posterior.h5"
+PREDICTIONS: Final = TRACK_C / "predictions.h5"
+NOISE_LAWS: Final = TRACK_C / "noise_laws.h5"
 EVIDENCE: Final = TRACK_C / "evidence.json"
 FIGURES: Final = TRACK_C / "figures"
+MODELS_C: Final = Path("models/trackC")
 VERDICTS: Final = TRACK_C / "verdicts.json"
 
 

@@ -9,7 +9,24 @@ from pathlib import Path
 import yaml
 
 ROOT = Path(__file__).resolve().parents[2]
-SMALLEST = {"ci__train": 40, "ci__val": 8, "ci__test": 24, "ci__autodiff_nodes": 1, "nodes__recomputed": 1}
+SMALLEST = {
+    "ci__train": 160,
+    "ci__val": 8,
+    "ci__test": 24,
+    "ci__autodiff_nodes": 1,
+    "ci__step_nodes": 1,
+    "ci__posterior_stars": 24,
+    "ci__noise_law_stars": 2,
+    "ci__epochs": 1,
+    "ci__T_eff": [4750, 5000, 5250],
+    "ci__M_H": [-0.5, 0.0, 0.75],
+    "ci__a_M": [0.0, 0.25],
+    "ci__C_M": [-0.25, 0.0],
+    "nodes__T_eff": [4750, 5000, 5250],
+    "nodes__log_g": [2.0, 2.5, 3.0],
+    "nodes__M_H": [-0.5, -0.25, 0.0],
+    "nodes__recomputed": 1,
+}
 
 
 def copy_smallest(root: Path, target: Path) -> Path:
