@@ -23,9 +23,10 @@ MOST_PARTS: Final = 64  # of an interval between two nodes, on which proposals a
 
 _TEMPLATES: Final = 2048  # at a time in matrix products
 _EVEN: Final = 0.3  # part of a proposal that is spread evenly over each interval
+_FLAT: Final = 0.1  # lowest power of the likelihood in a first proposal
 _KEPT: Final = 0.25  # of a first proposal in the second
 _BESIDE: Final = 2  # parts on either side of a template that a second proposal takes in
-_NEGLIGIBLE: Final = 30.0  # below the best log of a proposal
+_NEGLIGIBLE: Final = 120.0  # in log-likelihood, below the best by the straight line
 
 Float32 = NDArray[np.float32]
 Float64 = NDArray[np.float64]
@@ -141,18 +142,19 @@ def _apart(
 def first_proposal(intervals: Intervals, nodes: Float32, apart: Float32, temper: float) -> Proposal:
     """Proposal for one star, the mean over its observers, from `nodes` (S, N) and `apart` (S, I) of `Surfaces`.
 
-    temper: power of the likelihoods, 0 to 1; every observer has its posterior there with and without it.
+    temper: power of the likelihoods, 0 to 1; every observer has its posterior there with it, without it and with a
+        lower one: between nodes of bright cool stars the straight line is wrong by tens in the log-likelihood.
     """
     low, high = nodes[:, intervals.ends[:, 0]], nodes[:, intervals.ends[:, 1]]
     best = _between(low, high, apart, (0.5 + 0.5 * (high - low) / np.maximum(apart, 1e-9)).clip(0.0, 1.0))
-    use = np.flatnonzero((temper * (best - best.max(axis=1, keepdims=True)) > -_NEGLIGIBLE).any(axis=0))
+    use = np.flatnonzero((best - best.max(axis=1, keepdims=True) > -_NEGLIGIBLE).any(axis=0))
     parts = np.ceil(np.sqrt(2.0 * apart[:, use].max(axis=0))).clip(1, MOST_PARTS).astype(np.intp)
     interval, first = np.repeat(use, parts), np.cumsum(parts) - parts
     width = np.repeat(1.0 / parts, parts)
     place = (np.arange(len(interval)) - np.repeat(first, parts)) * width
     height = _between(low[:, interval], high[:, interval], apart[:, interval], place + 0.5 * width)
     prior = np.exp(intervals.log_prior[interval]) * width
-    share = _mixture(prior, height, temper)
+    share = _mixture(prior, height, (1.0, temper, _FLAT))
     # spectra that are far from linear have their peaks elsewhere in the interval
     share = (1.0 - _EVEN) * share + _EVEN * np.repeat(np.add.reduceat(share, first) / parts, parts)
     return Proposal(interval, place, width, prior, share)
@@ -163,7 +165,7 @@ def second_proposal(first: Proposal, drawn: Drawn, log_posterior: Float64, tempe
 
     Each gives its weight to its part and those beside it; the first proposal keeps a share.
     """
-    weight = _mixture(np.ones(len(drawn.part)), log_posterior.reshape(-1, len(drawn.part)), temper)
+    weight = _mixture(np.ones(len(drawn.part)), log_posterior.reshape(-1, len(drawn.part)), (1.0, temper))
     mass = np.zeros(len(first.share))
     for offset in range(-_BESIDE, _BESIDE + 1):
         part = (drawn.part + offset).clip(0, len(mass) - 1)
@@ -188,10 +190,10 @@ def draw_templates(lattice: Lattice, intervals: Intervals, proposal: Proposal, d
     return Drawn(labels, column, part, log_weight)
 
 
-def _mixture(prior: Float64, height: Float64, temper: float) -> Float64:
-    """Mean over observers of their posteriors, from log-likelihoods (S, T), as they are and tempered."""
+def _mixture(prior: Float64, height: Float64, powers: Sequence[float]) -> Float64:
+    """Mean over observers and powers of their likelihood of the posteriors, from log-likelihoods (S, T)."""
     height = height - height.max(axis=1, keepdims=True)
-    posteriors = prior * np.exp(np.concatenate([height, temper * height]))
+    posteriors = prior * np.exp(np.concatenate([power * height for power in powers]))
     mean: Float64 = (posteriors / posteriors.sum(axis=1, keepdims=True)).mean(axis=0)
     return mean
 
