@@ -29,7 +29,7 @@ def weighted():
 @pytest.fixture(scope="module")
 def residuals(share):
     """Draws of every law, (n, P)."""
-    n = 20_000
+    n = 8_000
     normal = standard_normal(11, "test", 0, range(n), PIXELS + 7)
     return {law: shaped(normal, law, np.repeat(share, n, axis=0)).double().numpy() for law in LAWS}
 

@@ -41,7 +41,7 @@ def dense(law, share):
 
 @pytest.mark.parametrize("law", LAWS)
 def test_draws_have_the_covariance_of_the_law(law, share):
-    n = 20_000
+    n = 8_000
     normal = standard_normal(5, "test", 0, range(n), PIXELS + EXTRA)
     eps = shaped(normal, law, np.repeat(share, n, axis=0)).double().numpy()
     assert eps.shape == (n, PIXELS)
