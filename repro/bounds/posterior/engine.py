@@ -155,7 +155,7 @@ class Search:
         self._zero_point = torch.tensor(grid.zero_point - 2.5 * np.log10(scale), device=device)
         self.intervals = intervals(grid.lattice)
         self._groups = group_members(grid.lattice, self.intervals)
-        self._templates = Templates(grid.lattice, grid.flux, median, self.intervals, refinement, device)
+        self._templates = Templates(grid.lattice, grid.flux, median, self.intervals, self._groups, refinement, device)
         self.share = 0.0
 
     def run(self, sums: Sums, report: Report, observers: tuple[int, ...] = (0, 1)) -> None:

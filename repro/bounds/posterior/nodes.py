@@ -67,6 +67,28 @@ def misfits(x: Tensor, flux: Tensor, weights: Tensor) -> Tensor:
     return result
 
 
+def scaled_misfits(x: Tensor, flux: Tensor, zero_point: Tensor, points: Points, noise: float) -> tuple[Tensor, Tensor]:
+    """q of stars (n, P) for templates (b, P), each with its own noise, at J conditions, (n, b, J), and u, (b, J).
+
+    Two matrix products for each condition; see `conditions`. What `scatter` and the lines stand for, node by node.
+    """
+    mean = flux.mean(dim=0)
+    star, template = x - mean, flux - mean
+    both = torch.cat([star * star, star], dim=1)
+    q = torch.empty((len(points.magnitudes), len(x), len(flux)), dtype=torch.float32, device=x.device)
+    u = torch.empty((len(points.magnitudes), len(flux)), dtype=torch.float64, device=x.device)
+    for number in range(len(points.magnitudes)):
+        for first in range(0, len(flux), _BLOCK):
+            part = slice(first, first + _BLOCK)
+            variance = points.variance(flux[part], zero_point[part], number, noise)
+            u[number, part] = torch.log(variance).mean(dim=1, dtype=torch.float64)
+            weights = torch.exp(u[number, part]).to(flux.dtype)[:, None] / (x.shape[1] * variance)
+            shifted = weights * template[part]
+            factors = torch.cat([weights, shifted.mul(-2.0)], dim=1)
+            q[number, :, part] = torch.addmm((shifted * template[part]).sum(dim=1), both, factors.T)
+    return q.permute(1, 2, 0), u.T
+
+
 def scatter(residual: Tensor, flux: Tensor, zero_point: Tensor, points: Points, noise: float) -> tuple[Tensor, Tensor]:
     """q of squared residuals (n, P) in the noise of templates (b, P) at J conditions, (n, b, J), and u, (b, J).
 

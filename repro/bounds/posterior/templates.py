@@ -33,7 +33,7 @@ _THIRDS: Final = (0, 2, 4, 6)  # of `_SIXTHS`
 
 @dataclass(frozen=True)
 class Group:
-    """Templates of some intervals whose spectra are alike.
+    """Templates of some intervals whose spectra are alike; valid until the next group is made.
 
     Attributes:
         members: numbers of the m intervals.
@@ -123,6 +123,7 @@ class Templates:
         flux: surface flux of the nodes, (N, P) float32, not normalised: the spline runs through it.
         median: of each, (N,).
         all_intervals: of the lattice.
+        groups: numbers of the intervals that will be asked for together.
         refinement: templates an interval; its ends are shared with the neighbours.
     """
 
@@ -132,6 +133,7 @@ class Templates:
         flux: NDArray[np.float32],
         median: NDArray[np.float64],
         all_intervals: Intervals,
+        groups: list[NDArray[np.intp]],
         refinement: int,
         device: torch.device,
     ) -> None:
@@ -141,6 +143,11 @@ class Templates:
         self._refinement = refinement
         self._median = median
         self._hermite = hermite_weights(lattice, all_intervals)
+        # kept: fresh memory costs more time than what is computed in it
+        longest, pixels = max(len(members) for members in groups), flux.shape[1]
+        self._corners = np.empty((longest, 4, pixels), dtype=np.float32)
+        self._shapes = torch.empty((longest, 5, pixels), dtype=torch.float32, device=device)
+        self._thirds = torch.empty((longest, 2, pixels), dtype=torch.float32, device=device)
         self._threads = ThreadPoolExecutor(torch.get_num_threads())
 
     def group(self, members: NDArray[np.intp]) -> Group:
@@ -152,20 +159,22 @@ class Templates:
         mean = unit.mean(dim=0)
         second = self._median[some.ends[:, 1]] / self._median[some.ends[:, 0]]
         places = np.arange(self._refinement + 1) / self._refinement
-        corners = np.empty((len(members), 4, self._flux.shape[1]), dtype=np.float32)
+        corners = self._corners[: len(members)]
         medians = np.empty((len(members), len(places)))
         starts = np.flatnonzero(np.any(np.diff(some.line, axis=0, prepend=-2), axis=1))
         lines = [slice(*pair) for pair in zip(starts, [*starts[1:], len(members)], strict=True)]
 
         def along(line: slice) -> None:
-            corners[line] = self.corners(members[line])
+            self.corners(members[line], corners[line])
             for number in range(line.start, line.stop):
                 medians[number] = medians_along(corners[number], (MEDIAN, MEDIAN * second[number]), places)
 
         list(self._threads.map(along, lines))
-        shapes = torch.matmul(_MIXING.to(self._device), torch.tensor(corners, device=self._device))
         straight = torch.tensor(1.0 + (second - 1.0)[:, None] * _SIXTHS[1:-1], dtype=torch.float32)
-        shapes -= straight.to(self._device)[:, :, None] * mean
+        shapes = self._shapes[: len(members)]
+        torch.matmul(_MIXING.to(self._device), torch.from_numpy(corners).to(self._device), out=shapes)
+        shapes.addcmul_(straight.to(self._device)[:, :, None], mean, value=-1.0)
+        thirds = self._thirds[: len(members)].copy_(shapes[:, [1, 3]])
         return Group(
             members=members,
             nodes=torch.tensor(nodes, device=self._device),
@@ -173,20 +182,19 @@ class Templates:
             mean=mean,
             node_shapes=unit - mean,
             node_squares=(unit - mean) ** 2,
-            thirds=shapes[:, [1, 3]].flatten(end_dim=1),
-            squares=(shapes * shapes).flatten(end_dim=1),
+            thirds=thirds.flatten(end_dim=1),
+            squares=shapes.square_().flatten(end_dim=1),
             tau=torch.tensor(1.0 + (second - 1.0)[:, None] * places, device=self._device),
             scale=torch.tensor(MEDIAN / medians, device=self._device),
         )
 
-    def corners(self, members: NDArray[np.intp]) -> NDArray[np.float32]:
+    def corners(self, members: NDArray[np.intp], out: NDArray[np.float32]) -> None:
         """Value and slope at 0 and at 1 of intervals of one line, on the scale of median 0.5 at 0, (m, 4, P)."""
         some = self._intervals.part(members)
         rows = some.line[0][some.line[0] >= 0]
         scale = MEDIAN / self._median[some.ends[:, 0]]
         weights = (self._hermite[members, :, : len(rows)] * scale[:, None, None]).astype(np.float32)
-        corners: NDArray[np.float32] = weights.reshape(-1, len(rows)) @ self._flux[rows]
-        return corners.reshape(len(members), 4, -1)
+        np.matmul(weights.reshape(-1, len(rows)), self._flux[rows], out=out.reshape(-1, out.shape[2]))
 
 
 def hermite_weights(lattice: Lattice, some: Intervals) -> NDArray[np.float64]:

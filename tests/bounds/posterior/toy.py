@@ -42,11 +42,11 @@ def toy_flux(labels, pixels=PIXELS):
     heat, gravity, metals = (labels[:, [0]] - 5000.0) / 1000.0, labels[:, [1]] - 3.0, labels[:, [2]]
     lines = np.exp(-0.5 * (np.sin(60.0 * wave) / 0.3) ** 2)
     wings = np.exp(-0.5 * ((wave - 0.6) / 0.05) ** 2)
-    depth = 0.25 + 0.08 * metals - 0.06 * heat + 0.02 * gravity
-    flux = (1.1 + 0.15 * np.cos(9.0 * wave) - 0.2 * heat * (wave - 0.5)) * (
-        1.0 - depth * lines - (0.12 + 0.04 * gravity + 0.03 * heat) * wings
+    depth = 0.25 + 0.08 * metals - 0.06 * np.tanh(heat) + 0.02 * gravity
+    flux = (1.1 + 0.15 * np.cos(9.0 * wave) - 0.2 * np.tanh(heat) * (wave - 0.5)) * (
+        1.0 - depth * lines - (0.12 + 0.04 * gravity + 0.03 * np.tanh(heat)) * wings
     )
-    scale = 1e6 * (1.0 + 0.4 * heat)
+    scale = 1e6 * np.exp(0.4 * heat)
     return scale * flux, -36.0 - 2.5 * np.log10((scale * flux).mean(axis=1) / 1e6)
 
 
