@@ -130,7 +130,20 @@ def _derivatives(path: Path) -> Mapping[str, float]:
     return summarise_derivatives(comparison, f"{len(comparison.free)}D")
 
 
+def _track_c(path: Path) -> Mapping[str, float]:
+    from repro.scores.bootstrap import Scored
+    from repro.scores.track_c import Tables, families
+
+    values: dict[str, float] = {}
+    for _, measured, _ in families(Tables.read(path.parent)):
+        values |= {address: value.value if isinstance(value, Scored) else value for address, value in measured.items()}
+    return values
+
+
+# file -> the values that it gives, with those beside it that it belongs to
 _RECOMPUTE: Final[dict[str, Callable[[Path], Mapping[str, float]]]] = {
-    "ceiling.h5": _ceilings,
+    "ceiling_3d.h5": _ceilings,
+    "ceiling_5d.h5": _ceilings,
     "autodiff.h5": _derivatives,
+    "predictions.h5": _track_c,
 }

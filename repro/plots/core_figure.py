@@ -11,7 +11,6 @@ from numpy.typing import NDArray
 
 from repro.bounds.table import CeilingTable
 from repro.bounds.van_trees_table import VanTreesTable
-from repro.plots import published
 from repro.plots.style import (
     AMBER,
     BLUE,
@@ -28,6 +27,7 @@ from repro.plots.style import (
     snr_ticks,
     style,
 )
+from repro.scores import published
 from repro.scores.bins import FEWEST, SNR_EDGES
 from repro.scores.ceilings import PAPER_VARIANCE, r2max
 from repro.scores.efficiency import Efficiency

@@ -9,8 +9,8 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from repro.bounds.table import CeilingTable
-from repro.plots import published
 from repro.plots.style import BLUE, GREY, ORANGE, count, magnitude_row, save, style
+from repro.scores import published
 from repro.scores.ceilings import PAPER_VARIANCE
 from repro.scores.population import published_rows
 

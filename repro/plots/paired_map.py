@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 
 from repro.bounds.nuisance_table import NuisanceTable
 from repro.errors import ParameterError
-from repro.plots import published
 from repro.plots.style import count, save, style
+from repro.scores import published
 
 Array = NDArray[np.float64]
 

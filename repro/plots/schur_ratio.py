@@ -10,8 +10,8 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from repro.bounds.table import CeilingTable
-from repro.plots import published
 from repro.plots.style import colour_of, count, magnitude_row, nodes_of, save, style
+from repro.scores import published
 from repro.scores.population import published_rows
 
 Array = NDArray[np.float64]

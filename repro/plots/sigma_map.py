@@ -10,8 +10,8 @@ from matplotlib.ticker import FormatStrFormatter
 from numpy.typing import NDArray
 
 from repro.bounds.table import CeilingTable
-from repro.plots import published
 from repro.plots.style import MINUS, magnitude_row, save, style
+from repro.scores import published
 
 Array = NDArray[np.float64]
 

@@ -8,8 +8,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from repro.bounds.table import CeilingTable
-from repro.plots import published
 from repro.plots.style import GREY, MINUS, colour_of, count, curve, nodes_of, save, snr_ticks, style
+from repro.scores import published
 from repro.scores.ceilings import PAPER_VARIANCE, summarise
 
 

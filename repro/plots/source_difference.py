@@ -11,8 +11,8 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from repro.bounds.table import CeilingTable
-from repro.plots import published
 from repro.plots.style import BLUE, GREY, MINUS, ORANGE, count, magnitude_row, save, style
+from repro.scores import published
 from repro.scores.population import published_rows
 from repro.scores.source_difference import METAL_POOR, UPPER, RankDifference, rank_difference, summarise_difference
 

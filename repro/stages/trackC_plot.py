@@ -28,16 +28,16 @@ from repro.plots import (
 )
 from repro.scores.bins import r2
 from repro.scores.overlay import overlay
-from repro.stages.paths import FIGURES
+from repro.scores.track_c import Tables
+from repro.stages.paths import FIGURES, TRACK_C
 from repro.stages.runner import Run, run_stage
-from repro.stages.trackC_tables import Tables
 
 
 def main(run: Run) -> None:
     """Write results/trackC/figures/*.png, all or none."""
     temporary = FIGURES.with_name(".figures.tmp")
     shutil.rmtree(temporary, ignore_errors=True)
-    for name, draw in drawings(Tables.read()).items():
+    for name, draw in drawings(Tables.read(TRACK_C)).items():
         draw(temporary / f"{name}.png")
     shutil.rmtree(FIGURES, ignore_errors=True)
     temporary.rename(FIGURES)

@@ -38,6 +38,7 @@ def _table() -> CeilingTable:
         "snr_percentiles": np.array([[8.0, 24.0, 30.0], [2.0, 7.1, 9.0]]),
         "error_median": np.array([0.02, 0.07]),
         "conditions": {},
+        "identities": {},
     }
     others = {f.name: crlb for f in fields(CeilingTable) if f.name not in known}  # every further array is (M, N)
     return CeilingTable(**(known | others))
@@ -53,6 +54,8 @@ def _comparison() -> DerivativeComparison:
         interior=np.array([True, True, False, False]),
         difference=np.linspace(0.01, 0.12, 12).reshape(4, 3),
         crlb_ratio=np.array([0.9, 1.0, 1.1, 1.3]),
+        crlb_ratio_richardson=np.array([1.0, 1.0, 1.02, 1.1]),
+        crlb_ratio_spline=np.array([1.0, 1.01, 1.0, 1.05]),
         crlb=np.full(4, 0.2),
     )
 
@@ -62,10 +65,10 @@ def lab(project: Project) -> Project:
     """A project after a run at scale lab."""
     results = project.root / "results" / "trackZ"
     results.mkdir(parents=True)
-    _table().write(results / "ceiling.h5")
+    _table().write(results / "ceiling_3d.h5")
     _comparison().write(results / "autodiff.h5")
     computed = summarise(_table()) | summarise_derivatives(_comparison(), "3D") | {"other/time": 3.0}
-    values: dict[str, Any] = {address: evidence_value(value) for address, value in computed.items()}
+    values: dict[str, Any] = {address: evidence_value(value, address, {}, {}) for address, value in computed.items()}
     measured = values[MEDIAN]["value"]
     project.claims(
         claim(
@@ -75,7 +78,7 @@ def lab(project: Project) -> Project:
         )
     )
     path = project.evidence(values, conditions={"scale": "lab"})
-    own = [results / "ceiling.h5", results / "autodiff.h5"]
+    own = [results / "ceiling_3d.h5", results / "autodiff.h5"]
     hashes = {f"results/trackZ/{file.name}": digest(file) for file in own}
     project.edit(path, lambda data: data["dependencies"].update(hashes))
     project.lock(project.root / "data/nodes.h5", results / "table.h5", *own, path)
@@ -90,7 +93,7 @@ def _folder(project: Project) -> Path:
 def test_record_copies_the_run_without_the_shared_data(lab: Project) -> None:
     written = record(lab.root, "trackZ")
     names = {Path(path).name for path in written}
-    assert names == {"evidence.json", "table.h5", "ceiling.h5", "autodiff.h5", "provenance.json", MANIFEST}
+    assert names == {"evidence.json", "table.h5", "ceiling_3d.h5", "autodiff.h5", "provenance.json", MANIFEST}
     manifest = json.loads((_folder(lab) / MANIFEST).read_text())
     assert manifest["files"] == {name: sha256(_folder(lab) / name) for name in names - {MANIFEST}}
     assert record(lab.root, "trackZ") == written
@@ -126,7 +129,7 @@ def test_nothing_recorded_is_not_run(project: Project) -> None:
     assert "Z-1: nothing was recorded: `repro record trackZ` keeps a run at scale lab" in result.output
 
 
-@pytest.mark.parametrize("name", ["evidence.json", "ceiling.h5", "provenance.json"])
+@pytest.mark.parametrize("name", ["evidence.json", "ceiling_3d.h5", "provenance.json"])
 def test_changed_file_is_refused(lab: Project, name: str) -> None:
     record(lab.root, "trackZ")
     path = _folder(lab) / name
@@ -138,7 +141,7 @@ def test_changed_file_is_refused(lab: Project, name: str) -> None:
     assert f"tracks/trackZ/recorded/{name}: is not the recorded file" in result.stderr
 
 
-@pytest.mark.parametrize("name", ["evidence.json", "ceiling.h5", MANIFEST])
+@pytest.mark.parametrize("name", ["evidence.json", "ceiling_3d.h5", MANIFEST])
 def test_missing_file_is_refused(lab: Project, name: str) -> None:
     record(lab.root, "trackZ")
     (_folder(lab) / name).unlink()
@@ -150,7 +153,7 @@ def test_missing_file_is_refused(lab: Project, name: str) -> None:
 @pytest.mark.parametrize(
     ("address", "words"),
     [
-        (MEDIAN, "is recorded as 0.99, but ceiling.h5 beside it gives 0.847"),
+        (MEDIAN, "is recorded as 0.99, but ceiling_3d.h5 beside it gives 0.847"),
         ("3D/autodiff/crlb_ratio_median", "is recorded as 0.99, but autodiff.h5 beside it gives 1.05"),
     ],
 )
@@ -180,8 +183,8 @@ def test_record_refuses_what_is_not_worth_keeping(lab: Project) -> None:
     path.write_text(text.replace('"lab"', '"paper"'))
     assert "stale evidence" in lab.run("record", "trackZ").stderr
     path.write_text(text)
-    (lab.root / "results/trackZ/ceiling.h5").write_bytes(b"another")
-    assert "ceiling.h5: absent or not the file the evidence came from" in lab.run("record", "trackZ").stderr
+    (lab.root / "results/trackZ/ceiling_3d.h5").write_bytes(b"another")
+    assert "ceiling_3d.h5: absent or not the file the evidence came from" in lab.run("record", "trackZ").stderr
     assert not _folder(lab).exists()
 
 
@@ -196,5 +199,5 @@ def test_record_is_for_large_scales(project: Project) -> None:
 def test_record_says_what_it_wrote(lab: Project) -> None:
     result = lab.run("record", "trackZ")
     assert result.exit_code == 0
-    assert "tracks/trackZ/recorded/ceiling.h5" in result.output
+    assert "tracks/trackZ/recorded/ceiling_3d.h5" in result.output
     assert "git add tracks/trackZ/recorded" in result.output

@@ -3,7 +3,7 @@
 import numpy as np
 
 from repro.bounds.table import CeilingTable, arrays_of
-from repro.plots import published
+from repro.scores import published
 
 
 def ceiling_table(lattice, paper):

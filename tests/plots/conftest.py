@@ -3,7 +3,8 @@
 import pytest
 from matplotlib.figure import Figure
 
-from repro.plots import published, style
+from repro.plots import style
+from repro.scores import published
 from repro.spectra.lattice import Lattice, paper_3d
 from tests.plots.ceiling_tables import ceiling_table
 

@@ -8,7 +8,8 @@ import pytest
 from repro.bounds.van_trees_table import VanTreesTable
 from repro.errors import ParameterError
 from repro.files import sha256
-from repro.plots import core_figure, efficiency_heatmap, published, residual_overlay
+from repro.plots import core_figure, efficiency_heatmap, residual_overlay
+from repro.scores import published
 from repro.scores.efficiency import efficiency, local_prior, posterior_mean, unbiased
 from repro.scores.overlay import POSTERIOR, overlay
 from tests.scores.overlays import VARIANCE, law_stars, shrunk, tables

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from repro.plots import published
+from repro.scores import published
 
 V = 5.0 / 3.0
 

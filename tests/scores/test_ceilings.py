@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 
 from repro.bounds.table import CeilingTable
-from repro.plots.published import PAPER_3D, SNR
 from repro.scores.ceilings import aggregate, law_variance, law_weights, local_prior, r2max, snr_at, summarise
+from repro.scores.published import PAPER_3D, SNR
 from repro.spectra.lattice import Lattice, pack_5d, paper_3d, paper_5d
 
 MAGNITUDES = (18.0, 20.0, 21.5, 22.0, 22.5, 23.0)

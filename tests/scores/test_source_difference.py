@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from repro.plots.published import PAPER_3D, PAPER_5D
+from repro.scores.published import PAPER_3D, PAPER_5D
 from repro.scores.source_difference import rank_difference, summarise_difference
 from repro.spectra.lattice import paper_3d, paper_5d
 from tests.plots.ceiling_tables import ceiling_table

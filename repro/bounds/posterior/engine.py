@@ -61,6 +61,9 @@ class Screen:
     blocks: Tensor  # (n, blocks) bool: blocks of nodes at the ends of those groups
     block: NDArray[np.intp]  # (N,) block of each node
     start: Start
+    misfit: Tensor  # (n, N) of the nodes, with `weights` (P,)
+    weights: Tensor
+    bar: Tensor  # (n,) ln density that an interval must be able to reach
 
 
 def posterior(
@@ -177,14 +180,16 @@ class Search:
         for number, members in enumerate(self._groups):
             stars = screen.wanted[:, number].nonzero()[:, 0]
             if len(stars):
-                looked_at += len(stars) * len(members)
+                score, _, allowance = self._highest(members, screen.misfit[stars], screen.weights)
+                pairs = (score + allowance >= screen.bar[stars, None]).nonzero()
+                looked_at += len(pairs)
                 group = self._templates.group(members)
                 for observer in observers:
-                    self._add(observer, group, stars, fits, sums)
+                    self._add(observer, group, stars, pairs, fits, sums)
             report(screen.blocks.shape[1] + number + 1, steps)
         self.share = looked_at / (len(self._x) * len(self.intervals.axis))
 
-    def _add(self, observer: int, group: Group, stars: Tensor, fits: NodeFits, sums: Sums) -> None:
+    def _add(self, observer: int, group: Group, stars: Tensor, pairs: Tensor, fits: NodeFits, sums: Sums) -> None:
         n, pixels = self._x.shape
         x = self._x[stars]
         weights = fits.weights[stars] if observer == 0 else self._error[stars] ** -2
@@ -201,23 +206,21 @@ class Search:
             return prior[columns, None] + reference + _straight(fit[rows, columns], places, r)
 
         r = self._refinement
-        every = torch.ones((len(stars), len(group.members)), dtype=torch.bool, device=x.device).nonzero()
         few = torch.arange(0, r + 1, max(1, r // 8), device=x.device)
-        look = log_density(every[:, 0], every[:, 1], few)
+        look = log_density(pairs[:, 0], pairs[:, 1], few)
         owner = stars + observer * n
         highest = look.max(dim=1).values
-        best = torch.maximum(sums.top[owner], highest.reshape(len(stars), -1).max(dim=1).values)
+        best = sums.top[owner].scatter_reduce(0, pairs[:, 0], highest, "amax")
         # of a parabola, what the peak has over the places on both sides of it is at most this part of their range
         highest = highest + (highest - look.min(dim=1).values) / 32
         bar = best - NEGLIGIBLE
-        kept = every[highest >= bar[every[:, 0]]]
+        kept = pairs[highest >= bar[pairs[:, 0]]]
         rows, columns = kept[:, 0], kept[:, 1]
         density = log_density(rows, columns, torch.arange(r + 1, device=x.device))
         sums.add(owner[rows], torch.tensor(group.members, device=x.device)[columns], density)
 
     def _screen(self) -> Screen:
         """Judge all intervals by the misfit of their end nodes, with weights that are the same for all stars."""
-        pixels = self._x.shape[1]
         middle = self._rule.at(np.zeros((1, 1 + self._rule.others.shape[1])))
         typical = middle.variance(self._flux.mean(dim=0, keepdim=True), self._zero_point.mean()[None], 0, self._noise)
         weights = 1.0 / typical[0]
@@ -228,7 +231,7 @@ class Search:
             torch.zeros((len(misfit), 2), dtype=torch.int64, device=misfit.device), torch.zeros_like(misfit[:, 0])
         )
         for members in self._groups:
-            score, place, allowance = self._highest(members, misfit, weights, pixels)
+            score, place, allowance = self._highest(members, misfit, weights)
             possible.append((score + allowance).max(dim=1).values)
             highest, column = score.max(dim=1)
             better = (highest > best).nonzero()[:, 0]
@@ -236,18 +239,18 @@ class Search:
             best[better] = highest[better]
             start.nodes[better] = torch.tensor(self.intervals.ends[members], device=misfit.device)[column]
             start.place[better] = place[better, column]
-        wanted = torch.stack(possible, dim=1) >= best[:, None] - self._margin
+        bar = best - self._margin
+        wanted = torch.stack(possible, dim=1) >= bar[:, None]
         block = blocks_of(self._lattice)
         touches = np.zeros((len(self._groups), block.max() + 1), dtype=bool)
         for number, members in enumerate(self._groups):
             touches[number, block[self.intervals.ends[members]]] = True
         blocks = wanted.float() @ torch.tensor(touches, dtype=torch.float32, device=wanted.device) > 0
-        return Screen(wanted, blocks, block, start)
+        return Screen(wanted, blocks, block, start, misfit, weights, bar)
 
-    def _highest(
-        self, members: NDArray[np.intp], misfit: Tensor, weights: Tensor, pixels: int
-    ) -> tuple[Tensor, Tensor, Tensor]:
+    def _highest(self, members: NDArray[np.intp], misfit: Tensor, weights: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Of intervals whose spectra ran straight: ln of the greatest density, its place, what a bow adds; (n, m)."""
+        pixels = len(weights)
         ends = torch.tensor(self.intervals.ends[members], device=misfit.device)
         step = self._flux[ends[:, 1]] - self._flux[ends[:, 0]]
         distance = (step * step) @ weights

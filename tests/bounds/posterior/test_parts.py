@@ -157,7 +157,8 @@ def test_the_integral_over_conditions_is_that_of_a_dense_sum():
     flux = torch.full((1, 400), 0.5, dtype=torch.float64) * torch.linspace(0.7, 1.3, 400)
     zero_point = torch.tensor([-20.7], dtype=torch.float64)
     dense = toy_rule(degree=3, points=8)
-    grid = np.stack(np.meshgrid(*([np.linspace(-1 + 1 / 12, 1 - 1 / 12, 12)] * 2), indexing="ij"), axis=-1).reshape(-1, 2)
+    middles = np.linspace(-1 + 1 / 12, 1 - 1 / 12, 12)
+    grid = np.stack(np.meshgrid(middles, middles, indexing="ij"), axis=-1).reshape(-1, 2)
     for mag in (21.4, 21.01, 21.79):
         sigma = ToyNoise()(flux, zero_point, Conditions(mag, 20.0, 0.3, 1.0))
         square = (sigma * torch.tensor(rng.standard_normal((1, 400)))) ** 2
