@@ -16,10 +16,9 @@ the start are functions of x alone. What is neglected is the product of two smal
 weights from w, and the part of the misfit that is not scatter. `direct` does without, and measures it.
 
 Observer `weights` knows 1/error^2 in place of w and takes -Q/2. Intervals that cannot carry mass are left out, for each
-star: judged from the misfit of their end nodes, as if spectra changed along a straight line in between, with a margin.
+star, with a margin.
 """
 
-from dataclasses import dataclass
 from typing import Any, Final, Protocol
 
 import numpy as np
@@ -31,7 +30,8 @@ from repro.bounds.posterior.conditions import ConditionRule
 from repro.bounds.posterior.law import Law, intervals
 from repro.bounds.posterior.medians import row_medians
 from repro.bounds.posterior.moments import Moments
-from repro.bounds.posterior.nodes import NodeFits, Start, blocks_of, fit_nodes, misfits
+from repro.bounds.posterior.nodes import NodeFits, blocks_of, fit_nodes
+from repro.bounds.posterior.screen import Screen
 from repro.bounds.posterior.table import PosteriorTable
 from repro.bounds.posterior.templates import Group, Templates, group_members, products
 from repro.bounds.scaling import MEDIAN
@@ -47,23 +47,7 @@ REFINEMENT: Final = 16  # templates an interval
 MARGIN: Final = 22.0  # in ln p, below the best, of the intervals looked at
 NEGLIGIBLE: Final = 20.0  # in ln p, below the best, of those not summed
 
-_BOW: Final = (
-    0.05  # squared bow of spectra between nodes that is allowed for, relative to the squared distance of the nodes
-)
 _GRAVITY: Final = LABELS.index("log_g")
-
-
-@dataclass(frozen=True)
-class Screen:
-    """Which groups of intervals can carry mass for which star."""
-
-    wanted: Tensor  # (n, groups) bool
-    blocks: Tensor  # (n, blocks) bool: blocks of nodes at the ends of those groups
-    block: NDArray[np.intp]  # (N,) block of each node
-    start: Start
-    misfit: Tensor  # (n, N) of the nodes, with `weights` (P,)
-    weights: Tensor
-    bar: Tensor  # (n,) ln density that an interval must be able to reach
 
 
 def posterior(
@@ -147,7 +131,7 @@ class Search:
         margin: float,
         device: torch.device,
     ) -> None:
-        self._lattice = grid.lattice
+        self._grid = grid
         self._rule, self._noise, self._margin, self._refinement = rule, noise, margin, refinement
         self._x = torch.tensor(observed.x, device=device)
         self._error = torch.tensor(observed.error, device=device)
@@ -163,15 +147,26 @@ class Search:
 
     def run(self, sums: Sums, report: Report, observers: tuple[int, ...] = (0, 1)) -> None:
         """Hand to `sums` the intervals that carry mass, group after group; row o n + i is star i for observer o."""
-        screen = self._screen()
-        steps = screen.blocks.shape[1] + len(self._groups)
+        screen = Screen(
+            self._x,
+            self._grid,
+            self._flux,
+            self._zero_point,
+            self.intervals,
+            self._groups,
+            self._typical(),
+            self._margin,
+        )
+        block = blocks_of(self._grid.lattice)
+        blocks = self._blocks(screen.wanted, block)
+        steps = blocks.shape[1] + len(self._groups)
         fits = fit_nodes(
             self._x,
             screen.start,
             self._flux,
             self._zero_point,
-            screen.block,
-            screen.blocks,
+            block,
+            blocks,
             self._rule,
             self._noise,
             lambda done, _: report(done, steps),
@@ -180,13 +175,12 @@ class Search:
         for number, members in enumerate(self._groups):
             stars = screen.wanted[:, number].nonzero()[:, 0]
             if len(stars):
-                score, _, allowance = self._highest(members, screen.misfit[stars], screen.weights)
-                pairs = (score + allowance >= screen.bar[stars, None]).nonzero()
+                pairs = screen.pairs(members, stars)
                 looked_at += len(pairs)
                 group = self._templates.group(members)
                 for observer in observers:
                     self._add(observer, group, stars, pairs, fits, sums)
-            report(screen.blocks.shape[1] + number + 1, steps)
+            report(blocks.shape[1] + number + 1, steps)
         self.share = looked_at / (len(self._x) * len(self.intervals.axis))
 
     def _add(self, observer: int, group: Group, stars: Tensor, pairs: Tensor, fits: NodeFits, sums: Sums) -> None:
@@ -219,48 +213,18 @@ class Search:
         density = log_density(rows, columns, torch.arange(r + 1, device=x.device))
         sums.add(owner[rows], torch.tensor(group.members, device=x.device)[columns], density)
 
-    def _screen(self) -> Screen:
-        """Judge all intervals by the misfit of their end nodes, with weights that are the same for all stars."""
-        middle = self._rule.at(np.zeros((1, 1 + self._rule.others.shape[1])))
-        typical = middle.variance(self._flux.mean(dim=0, keepdim=True), self._zero_point.mean()[None], 0, self._noise)
-        weights = 1.0 / typical[0]
-        misfit = misfits(self._x, self._flux, weights)
-        possible = []
-        best = torch.full((len(misfit),), -torch.inf, dtype=torch.float64, device=misfit.device)
-        start = Start(
-            torch.zeros((len(misfit), 2), dtype=torch.int64, device=misfit.device), torch.zeros_like(misfit[:, 0])
-        )
-        for members in self._groups:
-            score, place, allowance = self._highest(members, misfit, weights)
-            possible.append((score + allowance).max(dim=1).values)
-            highest, column = score.max(dim=1)
-            better = (highest > best).nonzero()[:, 0]
-            column = column[better]
-            best[better] = highest[better]
-            start.nodes[better] = torch.tensor(self.intervals.ends[members], device=misfit.device)[column]
-            start.place[better] = place[better, column]
-        bar = best - self._margin
-        wanted = torch.stack(possible, dim=1) >= bar[:, None]
-        block = blocks_of(self._lattice)
-        touches = np.zeros((len(self._groups), block.max() + 1), dtype=bool)
+    def _blocks(self, wanted: Tensor, block: NDArray[np.intp]) -> Tensor:
+        """Blocks of nodes at the ends of the groups that are wanted, (n, blocks) bool."""
+        touches = np.zeros((len(self._groups), block.max() + 1), dtype=np.float32)
         for number, members in enumerate(self._groups):
-            touches[number, block[self.intervals.ends[members]]] = True
-        blocks = wanted.float() @ torch.tensor(touches, dtype=torch.float32, device=wanted.device) > 0
-        return Screen(wanted, blocks, block, start, misfit, weights, bar)
+            touches[number, block[self.intervals.ends[members]]] = 1.0
+        return wanted.float() @ torch.tensor(touches, device=wanted.device) > 0
 
-    def _highest(self, members: NDArray[np.intp], misfit: Tensor, weights: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """Of intervals whose spectra ran straight: ln of the greatest density, its place, what a bow adds; (n, m)."""
-        pixels = len(weights)
-        ends = torch.tensor(self.intervals.ends[members], device=misfit.device)
-        step = self._flux[ends[:, 1]] - self._flux[ends[:, 0]]
-        distance = (step * step) @ weights
-        first, last = misfit[:, ends[:, 0]], misfit[:, ends[:, 1]]
-        place = (0.5 + 0.5 * (first - last) / distance.clamp(min=1e-6)).clamp(0.0, 1.0)
-        least = (1 - place) * first + place * last - place * (1 - place) * distance
-        # lengths count in units of the star's own noise
-        level = misfit.min(dim=1, keepdim=True).values / pixels
-        prior = torch.tensor(self.intervals.log_prior[members], device=misfit.device)
-        return prior - 0.5 * pixels * torch.log(least.clamp(min=1.0)), place, _BOW * distance / level
+    def _typical(self) -> Tensor:
+        """1 / variance of the mean spectrum at the middle of the law, (P,)."""
+        middle = self._rule.at(np.zeros((1, 1 + self._rule.others.shape[1])))
+        spectrum, zero_point = self._flux.mean(dim=0, keepdim=True), self._zero_point.mean()[None]
+        return 1.0 / middle.variance(spectrum, zero_point, 0, self._noise)[0]
 
 
 def _straight(ends: Tensor, places: Tensor, steps: int) -> Tensor:

@@ -1,4 +1,4 @@
-"""First pass: how well each node of the lattice fits each star, and where the refined lines need a closer look."""
+"""What the scatter of a star says of the nodes, magnitude and observing conditions being unknown."""
 
 from dataclasses import dataclass
 from typing import Final
@@ -9,28 +9,12 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from repro.bounds.posterior.conditions import ConditionRule, Points
+from repro.bounds.posterior.screen import Start
 from repro.progress import Report, silent
 from repro.spectra.lattice import Lattice
 
-_BLOCK: Final = 512  # nodes at a time in the first look
+_BLOCK: Final = 512  # nodes at a time
 _STEP: Final = 0.01  # of the squared residuals; the data fix the noise level to about this
-
-
-@dataclass(frozen=True)
-class Start:
-    """A template near each star, found from its flux alone: on the straight line between two neighbouring nodes.
-
-    Attributes:
-        nodes: rows of the two, (n, 2).
-        place: 0 to 1 between them, (n,) float32.
-    """
-
-    nodes: Tensor
-    place: Tensor
-
-    def template(self, flux: Tensor) -> Tensor:
-        """Its flux, (n, P), from that of the nodes (N, P)."""
-        return torch.lerp(flux[self.nodes[:, 0]], flux[self.nodes[:, 1]], self.place[:, None])
 
 
 @dataclass(frozen=True)
@@ -53,18 +37,6 @@ class NodeFits:
 def blocks_of(lattice: Lattice) -> NDArray[np.intp]:
     """Number of the block of each node, (N,): the nodes of a block share T_eff and [M/H], their spectra are alike."""
     return lattice.positions[:, 0] * lattice.shape[2] + lattice.positions[:, 2]
-
-
-def misfits(x: Tensor, flux: Tensor, weights: Tensor) -> Tensor:
-    """Sum over pixels of weights (P,) times (x (n, P) - flux (N, P))^2, the same weights for all: (n, N) float32."""
-    mean = flux.mean(dim=0)
-    weighted = (x - mean) * weights
-    result = (weighted * (x - mean)).sum(dim=1, keepdim=True).repeat(1, len(flux))
-    for first in range(0, len(flux), _BLOCK):
-        part = flux[first : first + _BLOCK] - mean
-        result[:, first : first + _BLOCK] += (part * part) @ weights
-        result[:, first : first + _BLOCK].addmm_(weighted, part.T, alpha=-2.0)
-    return result
 
 
 def scaled_misfits(x: Tensor, flux: Tensor, zero_point: Tensor, points: Points, noise: float) -> tuple[Tensor, Tensor]:
@@ -124,17 +96,17 @@ def fit_nodes(
         flux: nodes of median 0.5, (N, P) float32.
         zero_point: theirs, (N,) float64.
         block: number of the block of each node, (N,).
-        wanted: (n, blocks) bool; those of both nodes of `start` among them.
+        wanted: (n, blocks) bool; that of `start` among them.
         rule: the conditions.
     """
     n, pixels = x.shape
-    squares = (x - start.template(flux)) ** 2
+    squares = (x - start.template) ** 2
     found = torch.full((n, len(flux)), -torch.inf, dtype=torch.float32, device=x.device)
     base = torch.full((n,), torch.nan, dtype=torch.float64, device=x.device)
     places = torch.zeros((n, 1 + rule.others.shape[1]), dtype=torch.float64, device=x.device)
     slope = torch.zeros(n, dtype=torch.float64, device=x.device)
     others = torch.tensor(rule.others, device=x.device)
-    at_home = torch.tensor(block, device=x.device)[start.nodes[:, 0]]
+    at_home = torch.tensor(block, device=x.device)[start.node]
     for number in range(wanted.shape[1]):
         stars = wanted[:, number].nonzero()[:, 0]
         nodes = torch.tensor(np.flatnonzero(block == number), device=x.device)
@@ -144,20 +116,14 @@ def fit_nodes(
             base[stars] = torch.where(base[stars].isnan(), log_p.max(dim=1).values, base[stars])
             found[stars[:, None], nodes] = (log_p - base[stars, None]).float()
             home = at_home[stars] == number
-            column = torch.searchsorted(nodes, start.nodes[stars[home], 0])
+            column = torch.searchsorted(nodes, start.node[stars[home]])
             places[stars[home], 0] = magnitude[home, column]
             places[stars[home], 1:] = others[other[home, column]]
             near, level = q[home, column], u[column]
             more, less = (rule.integral(near * factor, level, pixels)[0] for factor in (1 + _STEP, 1 - _STEP))
             slope[stars[home]] = (more - less) / (2.0 * _STEP)
         report(number + 1, wanted.shape[1])
-    weights = 1.0 / _variances(start, flux, zero_point, rule.at(places.cpu().numpy()), noise)
-    return NodeFits(found, weights, slope)
-
-
-def _variances(start: Start, flux: Tensor, zero_point: Tensor, points: Points, noise: float) -> Tensor:
-    """Variance (n, P) of each star's starting template at the conditions of the same number."""
-    template = start.template(flux)
-    zero_points = torch.lerp(zero_point[start.nodes[:, 0]], zero_point[start.nodes[:, 1]], start.place.double())
-    rows = (points.variance(template[i : i + 1], zero_points[i : i + 1], i, noise) for i in range(len(template)))
-    return torch.cat(list(rows))
+    points = rule.at(places.cpu().numpy())
+    rows = (slice(star, star + 1) for star in range(n))
+    variances = [points.variance(start.template[row], start.zero_point[row], row.start, noise) for row in rows]
+    return NodeFits(found, 1.0 / torch.cat(variances), slope)

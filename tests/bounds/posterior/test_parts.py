@@ -12,7 +12,7 @@ from repro.bounds.posterior.engine import posterior
 from repro.bounds.posterior.law import Law, intervals
 from repro.bounds.posterior.medians import medians_along, row_medians
 from repro.bounds.posterior.moments import Moments
-from repro.bounds.posterior.nodes import misfits
+from repro.bounds.posterior.screen import misfits
 from repro.bounds.posterior.table import PosteriorTable
 from repro.bounds.posterior.templates import Templates, group_members, products
 from repro.errors import DataError
