@@ -4,7 +4,7 @@ For the stars of a bin with label variance V, a ceiling of mean squared error M_
 
     eta = (V - M_m) / (V - M_c) = R2_model / R2_ceiling      and      M_c / M_m
 
-(fact sheet 5.12). V is that of the bin, so that an R2 of a bin says what a model adds to knowing the bin. Unlike the
+V is that of the bin, so that an R2 of a bin says what a model adds to knowing the bin. Unlike the
 ratio of an overall R2 to the ceiling of one magnitude, both sides are measured on the same stars. eta is not defined
 where a ceiling explains nothing; the ratio of errors always is.
 

@@ -1,11 +1,11 @@
 """Residuals of estimators beside the ceilings of the same stars, per true gravity.
 
 The published overlay sets the error of all stars against median bounds of two single magnitudes, 3D at one and 5D at
-the other, in bins of 0.2 dex that nodes every 0.5 dex fall between (fact sheet 4.3). Here every star has its own bound
+the other, in bins of 0.2 dex that nodes every 0.5 dex fall between. Here every star has its own bound
 and posterior variance, and a group is a gravity node, or the stars between two nodes.
 
 An unbiased bound C does not bind an estimator drawn towards its prior. With its bias b measured, the mean squared error
-is at least (1 + b')^2 C + b^2 (fact sheet 5.4), as long as b depends on log g alone among the labels. It does not:
+is at least (1 + b')^2 C + b^2, as long as b depends on log g alone among the labels. It does not:
 stars that tell less are drawn in more. One curve b(g) for all stars therefore gives no bound, a curve for each eighth
 of the stars by C nearly does; both are given.
 

@@ -45,6 +45,7 @@ def test_verify_judges_this_evidence(project: Path) -> None:
     assert claims
 
 
+@pytest.mark.slow
 def test_doubled_noise_reruns_its_dependants_alone_and_scales_the_bound_by_four(project: Path) -> None:
     with h5py.File(project / "results/trackC/ceiling_3d.h5") as file:
         before = file["crlb"][()]

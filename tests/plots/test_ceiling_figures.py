@@ -10,13 +10,13 @@ from repro.errors import ParameterError
 from repro.files import sha256
 from repro.plots import (
     crlb_distribution,
-    published,
     r2max_vs_snr,
     schur_ratio,
     sigma_map,
     sigma_vs_snr,
     source_difference,
 )
+from repro.scores import published
 
 FIGURES = [r2max_vs_snr, sigma_vs_snr, schur_ratio, crlb_distribution, sigma_map, source_difference]
 

@@ -62,7 +62,7 @@ def test_published_histogram_returns_the_published_numbers():
     assert of["sigma_median"] == pytest.approx(0.4255, abs=2e-3)
     assert of["sigma_p10"] == pytest.approx(0.1809, abs=2e-3) and of["sigma_p90"] == pytest.approx(1.2597, abs=5e-3)
     assert of["crlb_span_decades"] == pytest.approx(2.88, abs=0.03)
-    # what the same bounds say about a population (derived from the histogram in the fact sheet)
+    # what the same bounds say about a population (derived from the published histogram)
     assert of["r2_aggregate"] == pytest.approx(0.665, abs=5e-4)
     assert of["rmse_min"] == pytest.approx(0.747, abs=5e-4)
     assert of["r2max_share_zero"] == pytest.approx(0.093, abs=1e-3)

@@ -7,7 +7,6 @@ import pytest
 import torch
 from scipy.stats import binom, truncnorm
 
-from repro.bounds.posterior.candidates import candidates, spectra_of
 from repro.bounds.posterior.direct import all_templates, mean_and_sd, with_unknown_conditions, with_weights
 from repro.bounds.posterior.engine import posterior
 from repro.bounds.posterior.law import Law
@@ -154,22 +153,6 @@ def test_posteriors_are_calibrated_and_widen_with_noise(grid):
         error = np.sqrt(((table.mean - table.truth) ** 2).mean(axis=1))
         np.testing.assert_allclose(error, spread[-1], rtol=0.2)  # sd of a spread of 300: 4 %, heavier tails double it
     assert (np.diff(np.array(spread), axis=0) > 0).all()
-
-
-def test_candidates_are_the_templates_that_carry_mass(grid, stars):
-    some = stars.part(slice(0, 6))
-    found, search = candidates(grid, some, ToyNoise(), 1.0, LAW, refinement=4, rule=toy_rule())
-    whole = all_templates(grid, 4)
-    for star, kept in enumerate(found):
-        templates = spectra_of(grid, search, kept)
-        x, error = some.x[star].astype(float), some.error[star].astype(float)
-        mean, sd = mean_and_sd(with_weights(x, error, templates), templates)
-        expected = mean_and_sd(with_weights(x, error, whole), whole)
-        assert (mean, sd) == pytest.approx(expected, abs=1e-4)
-        assert kept.dropped == 0.0 and kept.probability.sum() == pytest.approx(1.0, abs=1e-4)
-    capped = candidates(grid, some, ToyNoise(), 1.0, LAW, refinement=4, rule=toy_rule(), cap=3)[0]
-    assert all(len(kept.places) == 3 for kept in capped)
-    assert capped[0].dropped == pytest.approx(1.0 - capped[0].probability.sum(), abs=1e-6)
 
 
 def test_progress_and_conditions_are_told(grid, stars):
