@@ -10,6 +10,7 @@ from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
 from repro.bounds.nuisance_table import FLUX_NUISANCES, RUNGS, NuisanceTable
 from repro.plots.style import BLUE, GREEN, GREY, ORANGE, PURPLE, count, save, style
+from repro.scores.nuisances import as_published
 
 _COLOURS: Final = (BLUE, ORANGE, GREEN, PURPLE)  # of the magnitudes
 
@@ -17,8 +18,10 @@ _COLOURS: Final = (BLUE, ORANGE, GREEN, PURPLE)  # of the magnitudes
 def draw(table: NuisanceTable, path: str | Path) -> Path:
     """One row a rung: median over nodes and the range from the 10th to the 90th percentile, at each magnitude.
 
-    At the right the median over nodes of each node's error over its own 5D error, at the first magnitude.
+    At the right the median over nodes of each node's error over its own 5D error, at the first magnitude. Nodes count
+    as often as they stand for those of the published lattice.
     """
+    nodes, table = len(table.labels), as_published(table)
     with style():
         figure = Figure(figsize=(9.0, 1.6 + 0.33 * len(table.rungs)), layout="constrained")
         axes = figure.subplots()
@@ -36,7 +39,7 @@ def draw(table: NuisanceTable, path: str | Path) -> Path:
         axes.xaxis.set_minor_formatter(NullFormatter())
         axes.set_xlabel("bound on the error of log g [dex]: median over nodes, 10th to 90th percentile")
         axes.set_ylabel("unknown beside log g")
-        axes.set_title(f"What each further unknown costs, {count(len(table.labels))} nodes")
+        axes.set_title(f"What each further unknown costs, {count(nodes)} nodes")
         figure.legend(*axes.get_legend_handles_labels(), loc="outside lower center", ncols=len(table.magnitudes))
         return save(figure, path)
 

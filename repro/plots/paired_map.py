@@ -12,6 +12,7 @@ from repro.bounds.nuisance_table import NuisanceTable
 from repro.errors import ParameterError
 from repro.plots.style import count, save, style
 from repro.scores import published
+from repro.scores.nuisances import as_published
 
 Array = NDArray[np.float64]
 
@@ -31,6 +32,7 @@ def draw(table: NuisanceTable, path: str | Path, magnitude: float = published.HI
     if not rows.size:
         known = ", ".join(f"{value:g}" for value in table.paired_magnitudes)
         raise ParameterError(f"the nuisance table has no magnitude {magnitude:g}; it has {known}")
+    nodes, table = len(table.labels), as_published(table)
     ratio = np.sqrt(table.crlb_5d[rows[0]] / table.crlb_3d[rows[0]])
     gravity = table.label("log_g")
     parts = {f"giants, log g ≤ {GIANTS:g}": gravity <= GIANTS, f"dwarfs, log g ≥ {DWARFS:g}": gravity >= DWARFS}
@@ -51,7 +53,7 @@ def draw(table: NuisanceTable, path: str | Path, magnitude: float = published.HI
         figure.colorbar(image, ax=list(panels), label="σ(log g), 5D over 3D, median of the cell")
         title = (
             f"Error of log g with [α/M] and [C/M] unknown over known, magnitude {magnitude:g}:"
-            f" median {np.nanmedian(ratio):.3f} over {count(len(ratio))} nodes"
+            f" median {np.nanmedian(ratio):.3f} over {count(nodes)} nodes"
         )
         figure.suptitle(title, fontsize=10)
         return save(figure, path)

@@ -33,7 +33,7 @@ def summarise_nuisances(table: NuisanceTable, solar: CeilingTable | None = None)
     paired/crlb_ratio_over_magnitudes_median: a node's largest ratio over its smallest.
     solar: the 3D table of the paper's 1260 solar nodes, for the comparison as published.
     """
-    counted, table = table, _as_published(table)
+    counted, table = table, as_published(table)
     values: dict[str, float] = {}
     for rung in table.rungs:
         for m, magnitude in enumerate(table.magnitudes):
@@ -52,7 +52,7 @@ def summarise_nuisances(table: NuisanceTable, solar: CeilingTable | None = None)
     }
 
 
-def _as_published(table: NuisanceTable) -> NuisanceTable:
+def as_published(table: NuisanceTable) -> NuisanceTable:
     """The table with every node as often as it stands for one of the published lattice."""
     rows = published_rows(table.labels)
     return replace(

@@ -19,7 +19,7 @@ Observer `weights` knows 1/error^2 in place of w and takes -Q/2. Intervals that 
 star, with a margin.
 """
 
-from typing import Any, Final, Protocol
+from typing import Any, Final
 
 import numpy as np
 import torch
@@ -108,18 +108,8 @@ def posterior(
     )
 
 
-class Sums(Protocol):
-    """Takes the ln densities of intervals as they are found."""
-
-    top: Tensor  # (rows,) largest so far
-
-    def add(self, rows: Tensor, members: Tensor, log_density: Tensor) -> None:
-        """Add intervals `members` (k,) of `rows` (k,), increasing, with ln density at r + 1 places, (k, r + 1)."""
-        ...
-
-
 class Search:
-    """Finds the intervals that carry mass for each star, and hands their ln densities on."""
+    """Finds the intervals that carry mass for each star, and sums over them."""
 
     def __init__(
         self,
@@ -145,8 +135,8 @@ class Search:
         self._templates = Templates(grid.lattice, grid.flux, median, self.intervals, self._groups, refinement, device)
         self.share = 0.0
 
-    def run(self, sums: Sums, report: Report, observers: tuple[int, ...] = (0, 1)) -> None:
-        """Hand to `sums` the intervals that carry mass, group after group; row o n + i is star i for observer o."""
+    def run(self, sums: Moments, report: Report) -> None:
+        """Add to `sums` the intervals that carry mass, group after group; row o n + i is star i for observer o."""
         screen = Screen(
             self._x,
             self._grid,
@@ -178,12 +168,12 @@ class Search:
                 pairs = screen.pairs(members, stars)
                 looked_at += len(pairs)
                 group = self._templates.group(members)
-                for observer in observers:
+                for observer in range(len(OBSERVERS)):
                     self._add(observer, group, stars, pairs, fits, sums)
             report(blocks.shape[1] + number + 1, steps)
         self.share = looked_at / (len(self._x) * len(self.intervals.axis))
 
-    def _add(self, observer: int, group: Group, stars: Tensor, pairs: Tensor, fits: NodeFits, sums: Sums) -> None:
+    def _add(self, observer: int, group: Group, stars: Tensor, pairs: Tensor, fits: NodeFits, sums: Moments) -> None:
         n, pixels = self._x.shape
         x = self._x[stars]
         weights = fits.weights[stars] if observer == 0 else self._error[stars] ** -2
