@@ -104,7 +104,8 @@ class BoxBound:
     def __call__(self, information: Array) -> float:
         """Bound, for labels in units of the sides of the box; information: (N, k, k) of the nodes in such units.
 
-        Conjugate gradients; each step raises the bound, and each intermediate field is a valid one.
+        Conjugate gradients; each step raises the bound, and each intermediate field is a valid one. On a mesh without
+        inner nodes no field vanishes at the edges but 0 itself, and the bound is 0.
         """
         weighted = information * self._volumes[:, None, None]
         both = self._free[:, :, None] & self._free[:, None, :]
@@ -114,6 +115,8 @@ class BoxBound:
         residual = self._mean.copy()
         shifted = precondition(residual)
         direction, product, bounds = shifted, float(residual @ shifted), [0.0]
+        if not product > 0.0:
+            return 0.0
         for _ in range(_STEPS):
             image = self._energy(weighted, direction)
             length = product / float(direction @ image)
@@ -124,6 +127,8 @@ class BoxBound:
                 break
             shifted = precondition(residual)
             before, product = product, float(residual @ shifted)
+            if not product > 0.0:
+                break
             direction = shifted + product / before * direction
         return float(self._mean @ field) ** 2 / float(field @ self._energy(weighted, field))
 

@@ -99,3 +99,8 @@ def test_fields_vanish_beside_nodes_without_information_and_the_bound_only_loose
     free = holed.free().reshape(9, 9, 2)
     assert not free[3:6, 3:6].any() and free[2, 4].all()
     assert 0.0 < BoxBound(holed, TARGET)(information) < BoxBound(mesh(9, 9), TARGET)(information)
+
+
+def test_without_inner_nodes_there_is_no_field_and_no_bound():
+    shape = (2, 5)
+    assert BoxBound(mesh(*shape), TARGET)(constant(shape, np.eye(2))) == 0.0

@@ -31,7 +31,7 @@ def no_proxy(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def values(project: Path) -> dict[str, float]:
     evidence = json.loads((project / "results/trackC/evidence.json").read_text())["values"]
-    return {address: entry["value"] for address, entry in evidence.items()}
+    return {address: entry["value"] for address, entry in evidence.items() if "value" in entry}
 
 
 def test_the_author_s_files_give_the_results_of_the_sets_they_hold(tmp_path: Path) -> None:
@@ -72,7 +72,7 @@ def test_downloaded_spectra_run_through_the_pipeline(tmp_path: Path) -> None:
         assert len(fetched["missing"]) == 1
         grid = NodeGrid.read(project / "data/nodes_5d.h5")
         assert (grid.source, grid.lattice.size, len(grid.lattice.missing)) == ("bosz", lattice.size - 1, 1)
-        assert NodeGrid.read(project / "data/nodes_3d.h5").lattice.size == lattice.size // 2 - 1
+        assert NodeGrid.read(project / "data/nodes_3d.h5").lattice.size == lattice.size // 4 - 1
         requests = sum(archive.count(path) for path in archive.files)
         run("dvc repro --force trackC", project)
         assert sum(archive.count(path) for path in archive.files) == requests, "nothing is downloaded twice"
