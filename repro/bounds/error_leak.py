@@ -42,10 +42,10 @@ def read_errors(
     Raises:
         ParameterError: the set is not of sampling mode `paper`, whose stars lie on the lines of the grid.
     """
-    if limit and stars.attributes["mode"] != "paper":
+    if limit and stars.mode != "paper":
         raise ParameterError(
             f"{stars.path}: errors are read along the lines of a grid, on which the stars of sampling mode "
-            f"'{stars.attributes['mode']}' do not lie; use a set of mode paper"
+            f"'{stars.mode}' do not lie; use a set of mode paper"
         )
     reader = ErrorReader(grid, noise_model)
     table, count = stars.labels, min(stars.size, limit)

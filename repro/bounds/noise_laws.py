@@ -119,7 +119,7 @@ def noise_law_table(
         raise ParameterError(f"noise level {noise} must be positive and finite: without noise there is no bound")
     if target not in nodes.lattice.free or target not in grid.lattice.free:
         raise ParameterError(f"'{target}' is not a free axis of both grids")
-    mode = str(stars.attributes["mode"])
+    mode = stars.mode
     count, n_nodes = (min(limit, stars.size) if mode == "paper" else 0), len(nodes.flux)
     total = n_nodes + count
     bound, information = node_law_bounds(

@@ -29,7 +29,7 @@ def star_crlb(
     """
     if not noise_level > 0 or target not in grid.lattice.free:
         raise ParameterError(f"there is no bound on '{target}' at noise level {noise_level} from this grid")
-    differentiate = differentiator(grid, str(stars.attributes["mode"]))
+    differentiate = differentiator(grid, stars.mode)
     table, bounds = stars.labels, []
     for start, _, error in stars.blocks(_BLOCK):
         here = table[start : start + len(error)]

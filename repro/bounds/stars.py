@@ -148,8 +148,8 @@ def star_bounds(
         raise ParameterError(f"noise level {noise_level} must be positive and finite: without noise there is no bound")
     if target not in grid.lattice.free:
         raise ParameterError(f"'{target}' is not a free axis of this lattice ({', '.join(grid.lattice.free)})")
-    mode = str(stars.attributes["mode"])
-    work = _Work(grid.lattice.free, target, differentiator(grid, mode), noise_model, noise_level)
+    mode = stars.mode
+    work = _Work(grid.lattice.free, target, differentiator(grid, mode), noise_model, noise_level, stars.own)
     table, count = stars.labels, min(stars.size, limit)
     parts = []
     for start in range(0, count, _BLOCK):
@@ -181,13 +181,15 @@ class _Work:
     differentiate: Differentiate
     noise_model: NoiseModel
     noise_level: float
+    own: bool  # spectra made here must be those of the grid; of others the grid's flux scales may be lost
 
     def __call__(
         self, flux: NDArray[np.float32], error: NDArray[np.float32], table: Table, rows: slice
     ) -> dict[str, Array]:
         """The arrays of a `StarBounds` that take computing."""
         slopes = self.differentiate(labels_of(table), table["interp_param"].astype(str))
-        _require_same(flux, slopes.flux, rows.start)
+        if self.own:
+            _require_same(flux, slopes.flux, rows.start)
         sigma = self.noise_level * error.astype(np.float64)
         column = self.free.index(self.target)
         information = fisher_information(slopes.jacobian, sigma)

@@ -95,6 +95,16 @@ class SpectrumSet:
         """How the set was made."""
         return dict(self.file.attrs)
 
+    @property
+    def mode(self) -> str:
+        """Sampling mode of the labels: `continuous` where all lie between the nodes, otherwise `paper`."""
+        return "continuous" if bool((self.labels["interp_param"] == b"all").all()) else "paper"
+
+    @property
+    def own(self) -> bool:
+        """Whether the kit made the set; one that came from elsewhere does not say from which node grid."""
+        return "mode" in self.file.attrs
+
     def read(self, rows: slice = slice(None)) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
         """Flux and error of rows, (b, 4096) float32 each."""
         return hdf5.read_array(self.file, "flux", rows), hdf5.read_array(self.file, "error", rows)
