@@ -1,5 +1,6 @@
 """Named arrays in one npz file without pickle: trained models and checkpoints."""
 
+import io
 import json
 import zipfile
 from collections.abc import Mapping
@@ -24,8 +25,12 @@ def write_state(path: str | Path, arrays: Mapping[str, NDArray[Any]], about: Map
         DataError: the disk is full.
     """
     content: dict[str, Any] = {_ABOUT: np.array(json.dumps(about, sort_keys=True)), **arrays}
-    with atomic_path(path) as temporary, open(temporary, "wb") as file:
-        np.savez(file, **content)
+    # not np.savez: releases of Python differ in the headers that a zip entry of unknown size gets
+    with atomic_path(path) as temporary, zipfile.ZipFile(temporary, "w") as archive:
+        for name, values in content.items():
+            entry = io.BytesIO()
+            np.lib.format.write_array(entry, np.asanyarray(values), allow_pickle=False)
+            archive.writestr(zipfile.ZipInfo(f"{name}.npy"), entry.getbuffer())
 
 
 def read_state(path: str | Path, kind: str) -> tuple[State, dict[str, Any]]:
