@@ -59,8 +59,40 @@ def _increasing() -> Any:
     )
 
 
+def _levels() -> Any:
+    return _rule(
+        lambda values: (
+            len(values) > 0 and values[0] >= 0 and all(a < b for a, b in zip(values, values[1:], strict=False))
+        ),
+        "a list of increasing numbers, none negative",
+    )
+
+
 def _files() -> Any:
     return _rule(lambda values: all(values), "a list of file names")
+
+
+@dataclass(frozen=True, kw_only=True)
+class MatrixParams(_Section):
+    """How much of Track F's matrix of experiments a scale runs; the largest scale lists what others leave out."""
+
+    sizes: tuple[int, ...] = _increasing()  # of training sets; none larger than `train`
+    seeds: int = _at_least(1)
+    repeated: tuple[float, ...] = _levels()  # noise levels at which the largest size has all seeds, others one
+    components: tuple[int, ...] = _increasing()  # of PCA and PLS
+    pixels: tuple[int, ...] = _increasing()  # chosen ones, instead of all
+    trees: int = _at_least(1)  # at most; early stopping
+    tree_share: float = _between(0.0, 1.0)  # of the pixels that each tree may use
+    tree_rates: tuple[float, ...] = _increasing()
+    tree_leaves: tuple[int, ...] = _increasing()
+    network_levels: tuple[float, ...] = _levels()
+    epochs: int = _at_least(1)  # of the perceptrons
+    cnn_size: int = _at_least(1)
+    cnn_kernels: tuple[int, ...] = _increasing()  # pixels
+    cnn_rates: tuple[float, ...] = _increasing()
+    cnn_steps: tuple[int, ...] = _increasing()
+    validation_sizes: tuple[int, ...] = _increasing()  # taken from the end of the training set
+    _key: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -80,6 +112,7 @@ class ScaleParams(_Section):
     posterior_stars: int = _at_least(2)
     noise_law_stars: int = _at_least(2)
     epochs: int = _at_least(1)
+    trackF: MatrixParams = field()
     _key: str = ""
 
 
@@ -141,6 +174,14 @@ class CeilingParams(_Section):
 
 
 @dataclass(frozen=True, kw_only=True)
+class LevelsParams(_Section):
+    """What Track F's matrix has at every scale."""
+
+    levels: tuple[float, ...] = _levels()  # published noise levels, which `noise` multiplies
+    _key: str = "trackF"
+
+
+@dataclass(frozen=True, kw_only=True)
 class Params(_Section):
     """The whole of params.yaml."""
 
@@ -156,6 +197,7 @@ class Params(_Section):
     bosz: BoszParams = field()
     hdf5: Hdf5Params = field()
     trackC_ceiling: CeilingParams = field()
+    trackF: LevelsParams = field()
     _key: str = ""
 
     @property
@@ -185,7 +227,23 @@ def read_params(path: str | Path = "params.yaml") -> Params:
     low, high = params.spectra.mag_min, params.spectra.mag_max
     if low > high:
         raise ParameterError(f"{path}: spectra.mag_min = {low:g} exceeds spectra.mag_max = {high:g}")
+    for name in ("ci", "lab", "paper"):
+        _check_matrix(getattr(params, name), params.trackF.levels, f"{path}: {name}")
     return params
+
+
+def _check_matrix(scale: ScaleParams, levels: tuple[float, ...], where: str) -> None:
+    """Raise ParameterError where a scale's matrix asks for more spectra or other noise levels than there are."""
+    matrix = scale.trackF
+    for key, sizes in (("sizes", matrix.sizes), ("cnn_size", (matrix.cnn_size,))):
+        if max(sizes) > scale.train:
+            raise ParameterError(
+                f"{where}.trackF.{key} = {max(sizes)} exceeds {where.split()[-1]}.train = {scale.train}"
+            )
+    for key, chosen in (("repeated", matrix.repeated), ("network_levels", matrix.network_levels)):
+        unknown = sorted(set(chosen) - set(levels))
+        if unknown:
+            raise ParameterError(f"{where}.trackF.{key}: {unknown[0]:g} is not one of trackF.levels")
 
 
 @contextmanager
@@ -252,6 +310,9 @@ def _convert(raw: Any, hint: Any) -> Any:
         return _number(raw)
     if hint is str:
         return raw if isinstance(raw, str) else None
+    if hint == tuple[int, ...]:
+        whole = isinstance(raw, list) and all(isinstance(entry, int) and not isinstance(entry, bool) for entry in raw)
+        return tuple(raw) if whole else None
     if hint == tuple[str, ...]:
         return tuple(raw) if isinstance(raw, list) and all(isinstance(entry, str) for entry in raw) else None
     numbers = [_number(entry) for entry in raw] if isinstance(raw, list) else [None]

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, Final, NamedTuple, Protocol
 
 import numpy as np
@@ -10,7 +11,9 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from repro.errors import DataError
+from repro.instrument.pixels import N_PIXELS
 from repro.spectra.noise import inject, standard_normal
+from repro.spectra.store import open_set
 
 ROWS: Final = 512  # spectra of a block: 17 MB in float64
 
@@ -73,8 +76,40 @@ class NoisySpectra:
 
     def block(self, rows: Tensor, epoch: int) -> Tensor:
         rows = rows.to(self.flux.device)
-        normal = standard_normal(self.seed, self.split, epoch, rows, self.flux.shape[1], self.flux.device)
-        return inject(self.flux[rows], self.error[rows], normal, self.noise)
+        return noisy(self.flux[rows], self.error[rows], rows, self.noise, (self.seed, self.split, epoch))
+
+
+@dataclass(frozen=True)
+class StoredSpectra:
+    """As `NoisySpectra`, of the first n spectra of a set that stays in its file: for sums over sets of any size.
+
+    Attributes:
+        path: the set.
+        n: how many of its spectra.
+        noise: noise level.
+        seed: root of the deviates.
+        device: where a block is handed over.
+        split: the set that the spectra are the first n of.
+    """
+
+    path: Path
+    n: int
+    noise: float
+    seed: int
+    device: str | torch.device = "cpu"
+    split: str = "train"
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        return self.n, N_PIXELS
+
+    def block(self, rows: Tensor, epoch: int) -> Tensor:
+        first, last = int(rows.min()), int(rows.max())
+        with open_set(self.path) as stars:
+            flux, error = stars.read(slice(first, last + 1))
+        at = (rows.cpu() - first).numpy()
+        here = [torch.from_numpy(array[at]).to(self.device) for array in (flux, error)]
+        return noisy(here[0], here[1], rows.to(self.device), self.noise, (self.seed, self.split, epoch))
 
 
 @dataclass(frozen=True)
@@ -101,6 +136,13 @@ class RememberedSpectra:
                 return self.source.block(rows, epoch)
             kept = self._kept[epoch] = torch.cat([block for _, block in blocks(self.source, epoch, 64)])
         return kept[rows.to(kept.device)]
+
+
+def noisy(flux: Tensor, error: Tensor, rows: Tensor, noise: float, key: tuple[int, str, int]) -> Tensor:
+    """Presentation of spectra (b, P) that stand at `rows` (b,) of their set; key: (seed, split, epoch)."""
+    if noise == 0:
+        return flux
+    return inject(flux, error, standard_normal(*key, rows, flux.shape[1], flux.device), noise)
 
 
 def as_source(flux: NDArray[np.floating[Any]] | Source, device: str | torch.device = "cpu") -> Source:

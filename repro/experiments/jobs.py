@@ -1,0 +1,76 @@
+"""Arms in portions, each kept when it is done, so that a run that was killed goes on where it stopped."""
+
+from __future__ import annotations
+
+import hashlib
+import shutil
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Final, NamedTuple
+
+from repro.errors import DataError
+from repro.experiments.data import Data
+from repro.experiments.table import Arm, ArmTable, arm_table, joined
+from repro.progress import Report, silent
+from repro.sources.fingerprint import code_fingerprint
+
+_PACKAGE: Final = Path(__file__).resolve().parents[1]
+_CODE: Final = ("experiments", "models", "training", "spectra")  # what the arms depend on beside data and settings
+
+
+class Job(NamedTuple):
+    """Some arms that are made together: a name that is unique in its stage, and what makes them."""
+
+    name: str
+    make: Callable[[], Sequence[Arm]]
+
+
+def run_jobs(jobs: Sequence[Job], data: Data, folder: Path, *, settings: str = "", report: Report = silent) -> ArmTable:
+    """Run jobs in order and return the table of all their arms.
+
+    Args:
+        jobs: at least one.
+        data: what they learn from.
+        folder: where finished jobs are kept until all are done; one of other code, data or settings is made again.
+        settings: all parameters that the jobs depend on, as text.
+        report: called with the number of jobs done and in all.
+
+    Raises:
+        DataError: two jobs have one name; anything that a job raises.
+    """
+    if len({job.name for job in jobs}) < len(jobs):
+        raise DataError("experiments: two jobs have the same name")
+    key = _key(data, settings)
+    tables = []
+    for number, job in enumerate(jobs):
+        report(number, len(jobs))
+        path = folder / f"{job.name}.h5"
+        table = _kept(path, key)
+        if table is None:
+            table = arm_table(job.make(), data.stars, {"key": key})
+            table.write(path)
+        tables.append(table)
+    report(len(jobs), len(jobs))
+    shutil.rmtree(folder, ignore_errors=True)
+    merged = joined(tables)
+    return replace(merged, conditions={name: v for name, v in merged.conditions.items() if name != "key"})
+
+
+def _kept(path: Path, key: str) -> ArmTable | None:
+    try:
+        table = ArmTable.read(path)
+    except DataError:
+        return None
+    return table if table.conditions.get("key") == key else None
+
+
+def _key(data: Data, settings: str) -> str:
+    files = list(_files())
+    text = "\n".join((data.digest, settings, code_fingerprint(_PACKAGE, files, [])))
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def _files() -> Iterator[Path]:
+    for room in _CODE:
+        yield from sorted((_PACKAGE / room).rglob("*.py"))
