@@ -31,7 +31,7 @@ class Arm:
     Attributes:
         experiment: the question that it belongs to, such as `alpha`.
         model: the estimator, such as `ridge`.
-        setting: what the experiment varies, as `name=value` joined by `,`; "" where nothing is varied.
+        setting: what the experiment varies, as `name=value` joined by `+`; "" where nothing is varied.
         train_noise, test_noise: published noise levels, which the parameter `noise` multiplies.
         n_train: number of training spectra; 0 for a model that learns from none.
         seed: run number from 0; a run has training noise, initial weights and draws of its own.
