@@ -13,7 +13,7 @@ from repro.claims.recorded import MANIFEST, read_recorded, record
 from repro.errors import ClaimError
 from repro.files import sha256
 from repro.scores.ceilings import summarise, summarise_derivatives
-from repro.stages.trackC_evaluate import evidence_value
+from repro.stages.evidence import evidence_value
 from tests.claims.throwaway import Project, claim, digest
 
 MEDIAN = "3D/21.5/r2max_median"
@@ -68,7 +68,7 @@ def lab(project: Project) -> Project:
     _table().write(results / "ceiling_3d.h5")
     _comparison().write(results / "autodiff.h5")
     computed = summarise(_table()) | summarise_derivatives(_comparison(), "3D") | {"other/time": 3.0}
-    values: dict[str, Any] = {address: evidence_value(value, address, {}, {}) for address, value in computed.items()}
+    values: dict[str, Any] = {address: evidence_value(value, {}, "", address.count("/") <= 2) for address, value in computed.items()}
     measured = values[MEDIAN]["value"]
     project.claims(
         claim(
