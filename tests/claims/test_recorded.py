@@ -68,7 +68,9 @@ def lab(project: Project) -> Project:
     _table().write(results / "ceiling_3d.h5")
     _comparison().write(results / "autodiff.h5")
     computed = summarise(_table()) | summarise_derivatives(_comparison(), "3D") | {"other/time": 3.0}
-    values: dict[str, Any] = {address: evidence_value(value, {}, "", address.count("/") <= 2) for address, value in computed.items()}
+    values: dict[str, Any] = {
+        address: evidence_value(value, {}, "", address.count("/") <= 2) for address, value in computed.items()
+    }
     measured = values[MEDIAN]["value"]
     project.claims(
         claim(

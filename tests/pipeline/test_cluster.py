@@ -34,6 +34,7 @@ def test_a_cluster_gives_what_this_machine_gives(tmp_path: Path) -> None:
     assert {name: md5(project / name) for name in OUTPUTS} == here
 
 
+@pytest.mark.slow
 def test_a_cluster_that_is_not_there_is_named_by_the_stage(tmp_path: Path) -> None:
     project = small_project(tmp_path)
     answer = run("REPRO_CLUSTER=lost.json python -m repro.stages.nodes", project, check=False)

@@ -70,10 +70,14 @@ def test_doubled_noise_reruns_its_dependants_alone_and_scales_the_bound_by_four(
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"noise": -1.0}, "noise = -1.0 is not valid"),
+        pytest.param({"noise": -1.0}, "noise = -1.0 is not valid", marks=pytest.mark.slow),
         ({"noise": "abc"}, "noise = 'abc' is not valid"),
-        ({"noise": float("nan")}, "noise = nan is not valid"),
-        ({"scale": "huge"}, "scale = 'huge' is not valid: it must be one of ci, lab, paper"),
+        pytest.param({"noise": float("nan")}, "noise = nan is not valid", marks=pytest.mark.slow),
+        pytest.param(
+            {"scale": "huge"},
+            "scale = 'huge' is not valid: it must be one of ci, lab, paper",
+            marks=pytest.mark.slow,
+        ),
     ],
 )
 def test_a_wrong_parameter_stops_the_pipeline_before_anything_runs(
@@ -92,6 +96,7 @@ def test_a_wrong_parameter_stops_the_pipeline_before_anything_runs(
         (project / "params.yaml").write_text(original)
 
 
+@pytest.mark.slow
 def test_push_and_pull_through_a_folder_remote(project: Path, tmp_path: Path) -> None:
     run(f"dvc remote add -f -d store '{tmp_path / 'store'}' && dvc push -q", project)
     before = (project / "data/nodes_3d.h5").read_bytes()

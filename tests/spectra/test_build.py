@@ -151,6 +151,7 @@ class Slow(SmoothSource):
         return super().spectra(labels)
 
 
+@pytest.mark.slow
 def test_several_processes_give_the_same_grid(lattice, tmp_path, grid):
     log = tmp_path / "log"
     log.mkdir()

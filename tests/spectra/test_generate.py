@@ -310,6 +310,7 @@ generate_set(NodeGrid.read({grid!r}), recipe, NoiseModel("paper"), {target!r}, b
 """
 
 
+@pytest.mark.slow
 def test_a_killed_generation_leaves_no_file_and_completes_with_the_same_bytes(grid, path, noise_model, tmp_path):
     grid.write(tmp_path / "nodes.h5")
     folder = tmp_path / "spectra"
