@@ -1,65 +1,26 @@
-"""The verdicts and measured numbers in the documents are those that the evidence in git gives."""
+"""The tables and measured numbers in the documents are those that the evidence in git gives."""
 
-import json
-import re
-import statistics
-from pathlib import Path
-from typing import Any
+import difflib
 
 import pytest
 
-from tests.project.copies import run
-
-BLOCKS = ("excerpt", "whole")
+from tests.project.documents import BLOCK, DOCUMENTS, QUOTED, ROOT, excerpt, refreshed
 
 
-def block(readme: str, name: str) -> list[str]:
-    """Lines of the fenced block between `<!-- name -->` and `<!-- /name -->`."""
-    inside = readme.split(f"<!-- {name} -->")[1].split(f"<!-- /{name} -->")[0]
-    return [line.rstrip() for line in inside.split("```")[1].splitlines()[1:]]
+@pytest.mark.parametrize("name", DOCUMENTS)
+def test_a_document_quotes_the_present_results(name: str) -> None:
+    text = (ROOT / name).read_text(encoding="utf-8")
+    changes = list(difflib.unified_diff(text.splitlines(), refreshed(name).splitlines(), lineterm="", n=0))
+    assert not changes, f"{name}: `python -m tests.project.documents` renews it\n" + "\n".join(changes[:40])
 
 
-@pytest.fixture(scope="module")
-def printed(project_root: Path) -> list[str]:
-    answer = run("COLUMNS=130 repro verify trackC", project_root, check=False)
-    assert answer.returncode in (0, 1), answer.stderr
-    return [line.rstrip() for line in answer.stdout.splitlines()]
+def test_something_is_quoted() -> None:
+    texts = [(ROOT / name).read_text(encoding="utf-8") for name in DOCUMENTS]
+    assert sum(len(QUOTED.findall(text)) for text in texts) > 20
+    assert all(text.count("<!-- prints:") + text.count("<!-- excerpt:") == len(BLOCK.findall(text)) for text in texts)
 
 
-def test_the_whole_table_is_what_verify_prints(project_root: Path, printed: list[str]) -> None:
-    readme = (project_root / "README.md").read_text()
-    assert block(readme, "whole") == printed, "README.md: paste what `COLUMNS=130 repro verify trackC` prints"
-
-
-def test_every_line_of_the_excerpt_is_in_the_table(project_root: Path, printed: list[str]) -> None:
-    lines = block((project_root / "README.md").read_text(), "excerpt")
-    assert len(lines) > 10
-    assert not [line for line in lines if line not in printed]
-
-
-# `0.796 ± 0.014 <!-- =mmse/flux/r2 -->`: a value, perhaps with its bootstrap error, and the address it was taken from
-QUOTED = re.compile(r"(?P<value>-?\d+(?:\.\d+)?)(?: ± (?P<error>\d+\.\d+))? <!-- =(?P<address>\S+) -->")
-DOCUMENTS = ("README.md", "tracks/trackC/README.md")
-
-
-def measured(entry: dict[str, Any]) -> float:
-    return statistics.fmean(entry["runs"]) if "runs" in entry else entry["value"]
-
-
-def bootstrap_error(entry: dict[str, Any]) -> float:
-    return statistics.stdev(entry["replicates"]) if "replicates" in entry else entry["bootstrap_error"]
-
-
-def test_quoted_numbers_are_those_of_the_evidence(project_root: Path) -> None:
-    values = json.loads((project_root / "results/trackC/evidence.json").read_text())["values"]
-    found = [match for name in DOCUMENTS for match in QUOTED.finditer((project_root / name).read_text())]
-    assert len(found) > 10
-    wrong = []
-    for match in found:
-        entry = values[match["address"]]
-        printed = {"value": measured(entry)} | ({"error": bootstrap_error(entry)} if match["error"] else {})
-        for part, number in printed.items():
-            decimals = len(match[part].partition(".")[2])
-            if f"{number:.{decimals}f}" != match[part]:
-                wrong.append(f"{match.group(0)}: {part} is {number:.6g}")
-    assert not wrong
+def test_an_excerpt_keeps_its_claims_and_takes_their_present_rows() -> None:
+    table = ["title", "Claim  Verdict", "C-1  new", "     more", "C-2  x", "", "judged 2 of 2"]
+    old = ["title", "Claim  Verdict", "C-1  old", "", "judged 1 of 2"]
+    assert excerpt(table, old) == ["title", "Claim  Verdict", "C-1  new", "     more", "", "judged 2 of 2"]
