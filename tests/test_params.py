@@ -15,13 +15,14 @@ ROOT = Path(__file__).parent.parent
 def write(folder: Path, **changes: object) -> Path:
     content = yaml.safe_load((ROOT / "params.yaml").read_text())
     for key, value in changes.items():
-        target, *rest = key.split("__")
-        if rest:
-            content[target][rest[0]] = value
-        elif value is None:
-            del content[target]
+        *sections, last = key.split("__")
+        target = content
+        for section in sections:
+            target = target[section]
+        if value is None:
+            del target[last]
         else:
-            content[target] = value
+            target[last] = value
     path = folder / "params.yaml"
     path.write_text(yaml.safe_dump(content))
     return path
@@ -64,6 +65,16 @@ def test_size_is_the_section_that_scale_names(tmp_path: Path, scale: str) -> Non
         ({"nodes__T_eff": []}, "nodes.T_eff = []"),
         ({"nodes__log_g": [1.0, "two"]}, "nodes.log_g = [1.0, 'two']"),
         ({"spectra__mag_min": 23.0}, "spectra.mag_min = 23 exceeds spectra.mag_max = 22.5"),
+        ({"ci__trackF__sizes": [1000, 9000]}, "ci.trackF.sizes = 9000 exceeds ci.train = 8000"),
+        ({"ci__trackF__sizes": [1000.5]}, "ci.trackF.sizes = [1000.5]"),
+        ({"lab__trackF__cnn_size": 200_000}, "lab.trackF.cnn_size = 200000 exceeds lab.train = 100000"),
+        ({"ci__trackF__repeated": [0.3]}, "ci.trackF.repeated: 0.3 is not one of trackF.levels"),
+        ({"trackF__levels": [-0.1, 1.0]}, "trackF.levels = [-0.1, 1.0]"),
+        (
+            {"ci__trackF__tree_leafs": 3},
+            "unknown parameter 'ci.trackF.tree_leafs'. Did you mean 'ci.trackF.tree_leaves'?",
+        ),
+        ({"ci__trackF__trees": None}, "the parameter 'ci.trackF.trees' is missing"),
         ({"noise": None}, "the parameter 'noise' is missing"),
         ({"nodes": 3}, "'nodes.' must be a table"),
     ],
