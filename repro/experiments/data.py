@@ -6,22 +6,24 @@ import hashlib
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
+from typing import Final
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from repro.instrument.pixels import N_PIXELS
 from repro.labels import LABELS
 from repro.spectra.noise import standard_normal
 from repro.spectra.presentation import ObservedStars, present_arrays
 from repro.spectra.sampling import Table, labels_of
 from repro.spectra.store import open_set
-from repro.training.spectra import NoisySpectra, StoredSpectra, Validation
+from repro.training.spectra import FixedSpectra, NoisySpectra, Source, StoredSpectra, Validation
 
 Flux = NDArray[np.float32]
 
-_REMEMBERED = 2_000_000_000  # bytes of deviates that are kept, which all noise levels of a run share
-_ROWS = 256
+_REMEMBERED: Final = 2_000_000_000  # bytes of a split's spectra up to which they and their deviates stay in memory
+_ROWS: Final = 256
 
 
 @dataclass(frozen=True)
@@ -56,7 +58,7 @@ class Data:
     seed: int
     noise: float
     device: str = "cpu"
-    _deviates: dict[int, Flux] = field(default_factory=dict)
+    _deviates: dict[str, tuple[int, Flux]] = field(default_factory=dict)  # by split: the last run and its deviates
 
     def path(self, split: str) -> Path:
         """File of a split."""
@@ -107,6 +109,12 @@ class Data:
         flux, error = (torch.as_tensor(a[:n], device=self.device) for a in (self.train.flux, self.train.error))
         return NoisySpectra(flux, error, level * self.noise, self.seed + run)
 
+    def shown(self, level: float, n: int, run: int = 0) -> Source:
+        """Presentation 0 of the first n training spectra: from memory where the set fits, otherwise from its file."""
+        if len(self.y) * N_PIXELS * 4 > _REMEMBERED:
+            return self.source(level, n, run)
+        return FixedSpectra(torch.as_tensor(self.noisy(level, n, run), device=self.device))
+
     def noisy(self, level: float, n: int, run: int = 0) -> Flux:
         """Presentation 0 of the first n training spectra, (n, P)."""
         return self._shown("train", self.train, level, np.arange(n), run)
@@ -139,25 +147,26 @@ class Data:
         if level == 0:
             return flux
         size = np.float32(level * self.noise)
-        kept = self._kept(clean, run) if split == "train" else None
+        kept = self._kept(split, clean, run)
         for first in range(0, len(rows), _ROWS):
             part = slice(first, first + _ROWS)
             normal = self._draw(split, rows[part], run, flux.shape[1]) if kept is None else kept[rows[part]]
             flux[part] += size * error[part] * normal
         return flux
 
-    def _kept(self, clean: Clean, run: int) -> Flux | None:
-        """Deviates (N, P) of all training spectra in a run; None where they would not fit."""
+    def _kept(self, split: str, clean: Clean, run: int) -> Flux | None:
+        """Deviates (N, P) of a whole split in a run, which all noise levels share; None where they would not fit."""
         if clean.flux.nbytes > _REMEMBERED:
             return None
-        if run not in self._deviates:
-            self._deviates.clear()
-            made = np.empty_like(clean.flux)
-            for first in range(0, len(made), _ROWS):
-                rows = np.arange(first, min(first + _ROWS, len(made)))
-                made[rows] = self._draw("train", rows, run, made.shape[1])
-            self._deviates[run] = made
-        return self._deviates[run]
+        last, deviates = self._deviates.get(split, (None, None))
+        if deviates is None or last != run:
+            self._deviates.pop(split, None)  # two runs are not held at once
+            deviates = np.empty_like(clean.flux)
+            for first in range(0, len(deviates), _ROWS):
+                rows = np.arange(first, min(first + _ROWS, len(deviates)))
+                deviates[rows] = self._draw(split, rows, run, deviates.shape[1])
+            self._deviates[split] = run, deviates
+        return deviates
 
     def _draw(self, split: str, rows: NDArray[np.intp], run: int, pixels: int) -> Flux:
         return standard_normal(self.seed + run, split, 0, rows.tolist(), pixels).numpy()

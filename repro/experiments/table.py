@@ -145,15 +145,21 @@ def arm_table(arms: Sequence[Arm], stars: ObservedStars, conditions: Mapping[str
 
 
 def joined(tables: Iterable[ArmTable]) -> ArmTable:
-    """All arms of several tables of the same stars; conditions that differ are left out.
+    """All arms of several tables (at least one) of the same stars; conditions that differ are left out.
 
     Raises:
-        DataError: the tables belong to other test stars.
+        DataError: the tables belong to other test stars, or show them under other noise.
     """
     first, *others = tables
     for other in others:
         if not (np.array_equal(other.stars, first.stars) and np.array_equal(other.labels, first.labels)):
             raise DataError("arms: two tables belong to different test stars; run their stages again")
+        for name in ("noise", "seed"):
+            if other.conditions.get(name) != first.conditions.get(name):
+                raise DataError(
+                    f"arms: two tables show the test stars under different noise: {name} = "
+                    f"{first.conditions.get(name)} and {other.conditions.get(name)}; run their stages again"
+                )
     every = [first, *others]
     common = dict(first.conditions)
     for other in others:

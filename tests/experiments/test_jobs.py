@@ -1,0 +1,100 @@
+"""Jobs: what is finished is not done again, what is stale is, and the bytes do not tell which happened."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from repro.errors import DataError
+from repro.experiments import jobs as module
+from repro.experiments.jobs import Job, run_jobs
+from repro.experiments.table import Arm
+from tests.experiments.small import small_data
+
+DATA = small_data()
+
+
+@pytest.fixture(autouse=True)
+def code(monkeypatch):
+    """The code is not read, which takes half a second each time; returns what is said of it."""
+    said = ["this"]
+    monkeypatch.setattr(module, "code_fingerprint", lambda *_: said[0])
+    return said
+
+
+class Work:
+    """Three jobs of which one may fail, and the names of those that were done."""
+
+    def __init__(self, fails=None):
+        self.fails = fails
+        self.done = []
+
+    def jobs(self, names=("a", "b", "c")):
+        return [Job(name, lambda name=name: self._make(name)) for name in names]
+
+    def _make(self, name):
+        if name == self.fails:
+            raise KeyboardInterrupt
+        self.done.append(name)
+        prediction = DATA.stars.table["log_g"] + len(self.done)
+        return [Arm("alpha", "ridge", f"{name}={level:g}", level, level, 10, 0, prediction) for level in (0.0, 1.0)]
+
+
+def written(table, path):
+    table.write(path)
+    return path.read_bytes()
+
+
+def test_all_arms_are_in_order_and_nothing_is_left_behind(tmp_path):
+    work, steps = Work(), []
+    table = run_jobs(work.jobs(), DATA, tmp_path / "kept", report=lambda done, total: steps.append((done, total)))
+    assert table.settings == ("a=0", "a=1", "b=0", "b=1", "c=0", "c=1")
+    assert table.conditions == {"noise": 2.0, "seed": 42}
+    assert steps == [(0, 3), (1, 3), (2, 3), (3, 3)]
+    assert not (tmp_path / "kept").exists()
+
+
+def test_a_run_that_was_stopped_goes_on_to_the_same_bytes(tmp_path):
+    whole = run_jobs(Work().jobs(), DATA, tmp_path / "whole")
+    work = Work(fails="c")
+    with pytest.raises(KeyboardInterrupt):
+        run_jobs(work.jobs(), DATA, tmp_path / "kept")
+    work.fails = None
+    resumed = run_jobs(work.jobs(), DATA, tmp_path / "kept")
+    assert work.done == ["a", "b", "c"]
+    assert written(resumed, tmp_path / "resumed.h5") == written(whole, tmp_path / "whole.h5")
+
+
+@pytest.mark.parametrize("change", ["nothing", "settings", "data", "code", "torn"])
+def test_what_is_stale_or_torn_is_done_again(tmp_path, code, change):
+    work = Work(fails="c")
+    with pytest.raises(KeyboardInterrupt):
+        run_jobs(work.jobs(), DATA, tmp_path, settings="one")
+    work.fails = None
+    work.done.clear()
+    data = replace(DATA, seed=43) if change == "data" else DATA
+    if change == "code":
+        code[0] = "other"
+    if change == "torn":
+        kept = (tmp_path / "b.h5").read_bytes()
+        (tmp_path / "b.h5").write_bytes(kept[: len(kept) // 2])
+    run_jobs(work.jobs(), data, tmp_path, settings="two" if change == "settings" else "one")
+    assert work.done == {"nothing": ["c"], "torn": ["b", "c"]}.get(change, ["a", "b", "c"])
+
+
+def test_the_key_follows_the_code_of_the_models():
+    names = {path.relative_to(module._PACKAGE).as_posix() for path in module._files()}
+    assert {"models/ridge.py", "training/loop.py", "experiments/table.py", "spectra/noise.py"} <= names
+
+
+def test_two_jobs_of_one_name_are_refused(tmp_path):
+    work = Work()
+    with pytest.raises(DataError, match="same name"):
+        run_jobs(work.jobs(("a", "b", "a")), DATA, tmp_path)
+    assert work.done == []
+
+
+def test_predictions_are_kept_as_they_are(tmp_path):
+    table = run_jobs(Work().jobs(), DATA, tmp_path)
+    expected = np.float32([DATA.stars.table["log_g"] + number for number in (1, 1, 2, 2, 3, 3)])
+    assert (table.predictions == expected).all()
