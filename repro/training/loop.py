@@ -2,31 +2,31 @@
 
 An epoch depends on its number, the seed and the state before it alone: its order, its noise and whatever the network
 draws are seeded anew. A run that was killed therefore continues from its last checkpoint to the same bits, on one
-machine with one number of threads. `strict` mode: deterministic algorithms, float32.
+machine with one number of threads, in mode `strict`: deterministic algorithms, float32. Mode `fast` compiles the
+network and multiplies in bfloat16 where there is a GPU; on a processor it is `strict`.
 """
 
 import csv
-import hashlib
-import json
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
+from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from repro.errors import DataError, ParameterError
 from repro.files import atomic_path
 from repro.progress import Report, silent
+from repro.training.checkpoint import Training, digest, resume, save
 from repro.training.spectra import ROWS, Source, Validation
-from repro.training.state import State, read_state, write_state
 
-KIND = "checkpoint"
+_MAY_BE_ZERO = ("weight_decay", "steps", "patience", "average")
 
 
 @dataclass(frozen=True)
@@ -38,15 +38,33 @@ class Recipe:
     learning_rate: float = 1e-3  # at the start; a cosine takes it to 0
     weight_decay: float = 1e-2
     clip: float = 1.0  # largest norm of the gradient
+    steps: int = 0  # updates in all, in place of `epochs`, of which the last may be cut short
+    patience: int = 0  # epochs without a better validation R2 after which it stops; 0: it never does
+    average: float = 0.0  # decay per update of the average of weights that is judged and kept; 0: the weights are
+    mode: Literal["strict", "fast"] = "strict"
 
     def __post_init__(self) -> None:
         for name, value in asdict(self).items():
-            if not (math.isfinite(value) and value >= 0 and (value > 0 or name == "weight_decay")):
+            if name != "mode" and not (math.isfinite(value) and value >= 0 and (value > 0 or name in _MAY_BE_ZERO)):
                 raise ParameterError(f"training: {name} = {value} must be a finite number > 0")
+        if self.average >= 1:
+            raise ParameterError(f"training: average = {self.average} must be a decay below 1")
+        if self.mode not in ("strict", "fast"):
+            raise ParameterError(f"training: mode = {self.mode!r} must be strict or fast")
+
+    def plan(self, count: int) -> tuple[int, int]:
+        """Epochs and updates that so many spectra are trained for, unless `patience` ends it."""
+        batches = math.ceil(count / self.batch)
+        steps = self.steps or self.epochs * batches
+        return math.ceil(steps / batches), steps
 
     def rate(self, step: int, steps: int) -> float:
         """Learning rate of step 0 ... steps - 1."""
         return 0.5 * self.learning_rate * (1.0 + math.cos(math.pi * step / steps))
+
+    def stops(self, scores: Sequence[float]) -> bool:
+        """Whether no epoch follows those of these validation R2."""
+        return bool(self.patience and scores and len(scores) - 1 - int(np.argmax(scores)) >= self.patience)
 
 
 @dataclass(frozen=True)
@@ -57,18 +75,6 @@ class Epoch:
     learning_rate: float
     loss: float
     validation_r2: float
-
-
-@dataclass
-class _Progress:
-    """What a checkpoint holds beside the network and the optimizer."""
-
-    history: list[Epoch] = field(default_factory=list)
-    best: dict[str, Tensor] = field(default_factory=dict)
-
-    @property
-    def best_r2(self) -> float:
-        return max((row.validation_r2 for row in self.history), default=-math.inf)
 
 
 def train(
@@ -106,26 +112,32 @@ def train(
     count = source.shape[0]
     goal = _column(target, count, "target").to(device)
     weight = _column(np.ones(count) if sample_weight is None else sample_weight, count, "sample_weight").to(device)
-    optimizer = torch.optim.AdamW(
-        network.parameters(), lr=recipe.learning_rate, weight_decay=recipe.weight_decay, fused=True
-    )
-    with _strict(device):
+    training = _begun(network, recipe)
+    learner: Callable[[Tensor], Tensor] = torch.compile(network) if _fast(recipe, device) else network
+    judged = network if training.average is None else training.average.module
+    epochs, _ = recipe.plan(count)
+    with _mode(recipe, device):
         key = _key(network, source, (goal, weight), validation, recipe, seed)
-        progress = _resume(checkpoint, key, network, optimizer)
-        for epoch in range(len(progress.history), recipe.epochs):
-            report(epoch * count, recipe.epochs * count)
-            loss = _epoch(network, optimizer, source, (goal, weight), recipe, epoch, seed)
+        resume(checkpoint, key, training)
+        scores = [row["validation_r2"] for row in training.history]
+        for epoch in range(len(scores), epochs):
+            if recipe.stops(scores):
+                break
+            report(epoch * count, epochs * count)
+            loss = _epoch(learner, training, source, (goal, weight), recipe, epoch, seed)
             if not math.isfinite(loss):
                 raise DataError(f"training: the loss of epoch {epoch + 1} is {loss}; lower the learning rate")
-            score = _validation_r2(network, validation)
-            if score > progress.best_r2:
-                progress.best = {name: value.clone() for name, value in network.state_dict().items()}
-            progress.history.append(Epoch(epoch + 1, optimizer.param_groups[0]["lr"], loss, score))
+            score = _validation_r2(judged, validation)
+            if score > max(scores, default=-math.inf):
+                training.best = {name: value.clone() for name, value in judged.state_dict().items()}
+            scores.append(score)
+            rate = training.optimizer.param_groups[0]["lr"]
+            training.history.append(asdict(Epoch(epoch + 1, rate, loss, score)))
             if checkpoint is not None:
-                _save(checkpoint, key, network, optimizer, progress)
-        report(recipe.epochs * count, recipe.epochs * count)
-    network.load_state_dict(progress.best)
-    return progress.history
+                save(checkpoint, key, training)
+        report(epochs * count, epochs * count)
+    network.load_state_dict(training.best)
+    return [Epoch(**row) for row in training.history]
 
 
 def write_history(history: list[Epoch], path: str | Path) -> None:
@@ -148,34 +160,48 @@ def estimates(network: nn.Module, flux: NDArray[np.floating[Any]]) -> NDArray[np
     return torch.cat(parts).double().numpy()
 
 
+def _begun(network: nn.Module, recipe: Recipe) -> Training:
+    optimizer = torch.optim.AdamW(
+        network.parameters(), lr=recipe.learning_rate, weight_decay=recipe.weight_decay, fused=True
+    )
+    if not recipe.average:
+        return Training(network, optimizer)
+    return Training(network, optimizer, AveragedModel(network, multi_avg_fn=get_ema_multi_avg_fn(recipe.average)))
+
+
 def _epoch(
-    network: nn.Module,
-    optimizer: torch.optim.Optimizer,
+    learner: Callable[[Tensor], Tensor],
+    training: Training,
     source: Source,
     labelled: tuple[Tensor, Tensor],
     recipe: Recipe,
     epoch: int,
     seed: int,
 ) -> float:
-    """One pass over all spectra in random order; the mean weighted squared error that it saw."""
+    """One pass over the spectra in random order; the mean weighted squared error that it saw."""
     goal, weight = labelled
-    count = len(goal)
     _seed(seed, epoch)
-    order = torch.randperm(count)
-    batches = order.split(recipe.batch)
-    network.train()
+    batches = torch.randperm(len(goal)).split(recipe.batch)
+    before, (_, steps) = epoch * len(batches), recipe.plan(len(goal))
+    training.network.train()
     total = torch.zeros((), dtype=torch.float64, device=goal.device)
-    for number, rows in enumerate(batches):
-        for group in optimizer.param_groups:
-            group["lr"] = recipe.rate(epoch * len(batches) + number, recipe.epochs * len(batches))
+    seen = 0
+    for number, rows in enumerate(batches[: steps - before]):
+        for group in training.optimizer.param_groups:
+            group["lr"] = recipe.rate(before + number, steps)
         here = rows.to(goal.device)
-        squared = weight[here] * (network(source.block(rows, epoch)) - goal[here]) ** 2
-        optimizer.zero_grad()
+        with torch.autocast(goal.device.type, torch.bfloat16, enabled=_fast(recipe, goal.device)):
+            given = learner(source.block(rows, epoch))
+        squared = weight[here] * (given.float() - goal[here]) ** 2
+        training.optimizer.zero_grad()
         squared.mean().backward()
-        nn.utils.clip_grad_norm_(network.parameters(), recipe.clip)
-        optimizer.step()
+        nn.utils.clip_grad_norm_(training.network.parameters(), recipe.clip)
+        training.optimizer.step()
+        if training.average is not None:
+            training.average.update_parameters(training.network)
         total += squared.detach().double().sum()
-    return float(total) / count
+        seen += len(rows)
+    return float(total) / seen
 
 
 def _validation_r2(network: nn.Module, validation: Validation) -> float:
@@ -191,15 +217,19 @@ def _column(values: NDArray[np.floating[Any]], count: int, name: str) -> Tensor:
 
 
 @contextmanager
-def _strict(device: torch.device) -> Iterator[None]:
-    """Deterministic algorithms, and random numbers that leave those of the caller alone."""
+def _mode(recipe: Recipe, device: torch.device) -> Iterator[None]:
+    """Deterministic algorithms but in mode `fast`, and random numbers that leave those of the caller alone."""
     before = torch.are_deterministic_algorithms_enabled()
-    torch.use_deterministic_algorithms(True)
+    torch.use_deterministic_algorithms(not _fast(recipe, device))
     try:
         with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
             yield
     finally:
         torch.use_deterministic_algorithms(before)
+
+
+def _fast(recipe: Recipe, device: torch.device) -> bool:
+    return recipe.mode == "fast" and device.type == "cuda"
 
 
 def _seed(seed: int, epoch: int) -> None:
@@ -215,40 +245,6 @@ def _key(
     seed: int,
 ) -> str:
     """Digest of all that a training depends on; of the spectra, some rows of the first presentation."""
-    digest = hashlib.sha256(json.dumps([asdict(recipe), seed, *source.shape]).encode())
     some = source.block(torch.arange(0, source.shape[0], max(source.shape[0] // 16, 1)), 0)
-    for value in (*network.state_dict().values(), *labelled, some):
-        digest.update(value.cpu().contiguous().numpy().tobytes())
-    for array in (validation.flux, validation.y):
-        digest.update(np.ascontiguousarray(array).tobytes())
-    return digest.hexdigest()
-
-
-def _save(path: Path, key: str, network: nn.Module, optimizer: torch.optim.Optimizer, progress: _Progress) -> None:
-    arrays: State = {f"network/{name}": value.cpu().numpy() for name, value in network.state_dict().items()}
-    arrays |= {f"best/{name}": value.cpu().numpy() for name, value in progress.best.items()}
-    for number, moments in optimizer.state_dict()["state"].items():
-        arrays |= {f"optimizer/{number}/{name}": value.cpu().numpy() for name, value in moments.items()}
-    write_state(path, arrays, {"kind": KIND, "key": key, "history": [asdict(row) for row in progress.history]})
-
-
-def _resume(path: Path | None, key: str, network: nn.Module, optimizer: torch.optim.Optimizer) -> _Progress:
-    """The state of a checkpoint put in place, where there is one of exactly this training."""
-    if path is None or not path.exists():
-        return _Progress()
-    arrays, about = read_state(path, KIND)
-    if about["key"] != key:
-        return _Progress()
-    network.load_state_dict(_part(arrays, "network/"))
-    moments: dict[int, dict[str, Tensor]] = {}
-    for name, value in _part(arrays, "optimizer/").items():
-        number, _, moment = name.partition("/")
-        moments.setdefault(int(number), {})[moment] = value
-    optimizer.load_state_dict({"state": moments, "param_groups": optimizer.state_dict()["param_groups"]})
-    return _Progress([Epoch(**row) for row in about["history"]], _part(arrays, "best/"))
-
-
-def _part(arrays: State, prefix: str) -> dict[str, Tensor]:
-    return {
-        name.removeprefix(prefix): torch.from_numpy(value) for name, value in arrays.items() if name.startswith(prefix)
-    }
+    tensors = (*network.state_dict().values(), *labelled, some)
+    return digest([asdict(recipe), seed, *source.shape], tensors, (validation.flux, validation.y))
