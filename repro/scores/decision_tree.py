@@ -1,0 +1,115 @@
+"""Which model to take at which noise and with how many spectra: recommendations, and the smallest tree that gives them.
+
+At each place of the matrix the simplest model that is not resolvably worse than the best one is recommended, among the
+models that were measured at all places: otherwise the tree would show where the matrix has holes. The tree asks for the
+noise level or the number of training spectra, and gives back every recommendation with as few leaves as can be.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from functools import cache
+
+from repro.scores.board import Entry, Leaf, Place, Recommendation, Split, Tree
+from repro.scores.comparisons import Comparisons
+from repro.scores.names import display, simplicity
+
+_AXES = {"level": "noise level", "size": "training spectra"}
+
+
+def everywhere(entries: Sequence[Entry]) -> tuple[list[Place], list[str]]:
+    """The places of the matrix, and the models that were measured at all of them, the simplest first.
+
+    Places are those of the models that were measured at most; a model with a size of its own adds none.
+    """
+    found: dict[str, set[Place]] = {}
+    for entry in entries:
+        found.setdefault(entry.model, set()).add((entry.level, entry.size))
+    learnt = {entry.model for entry in entries if entry.n_train}
+    most = max((len(found[model]) for model in learnt), default=0)
+    matrix: set[Place] = set().union(*(found[model] for model in learnt if len(found[model]) == most))
+    complete = [model for model, at in found.items() if matrix <= at]
+    return sorted(matrix), sorted(complete, key=simplicity)
+
+
+def recommendations(entries: Sequence[Entry], compared: Comparisons) -> tuple[Recommendation, ...]:
+    """One for each place of the matrix, in order of noise level and size."""
+    matrix, models = everywhere(entries)
+    return tuple(_recommended(place, models, entries, compared) for place in matrix) if models else ()
+
+
+def decision_tree(found: Sequence[Recommendation], entries: Sequence[Entry]) -> Tree | None:
+    """The smallest tree that gives every recommendation; of several, one of least depth that asks for noise first.
+
+    Exact: dynamic programming over all rectangles of places, which trees of single questions cut the matrix into.
+    None without recommendations.
+    """
+    answers = {(r.level, r.size): r.model for r in found}
+    if not answers:
+        return None
+    levels, sizes = (sorted({place[axis] for place in answers}) for axis in (0, 1))
+    r2 = {(e.model, e.level, e.size): e.r2 for e in entries}
+
+    @cache
+    def best(low: int, high: int, left: int, right: int) -> tuple[int, int, Tree | None]:
+        """Leaves, depth and tree of the places in a rectangle; no tree where it holds none."""
+        inside = [(x, int(n)) for x in levels[low:high] for n in sizes[left:right] if (x, int(n)) in answers]
+        models = {answers[place] for place in inside}
+        if len(models) <= 1:
+            return 1, 0, _leaf(models.pop(), inside, r2) if models else None
+        cuts = [("level", levels, k, (low, k, left, right), (k, high, left, right)) for k in range(low + 1, high)]
+        cuts += [("size", sizes, k, (low, high, left, k), (low, high, k, right)) for k in range(left + 1, right)]
+        trees = []
+        for axis, values, k, one, other in cuts:
+            (a, deep, first), (b, deeper, second) = best(*one), best(*other)
+            if first and second:
+                split = Split(axis, float(values[k - 1]), float(values[k]), first, second)
+                trees.append((a + b, 1 + max(deep, deeper), split))
+        return min(trees, key=lambda tree: tree[:2])
+
+    return best(0, len(levels), 0, len(sizes))[2]
+
+
+def ask(tree: Tree, level: float, size: float) -> str:
+    """The model that a tree names for a noise level and a number of training spectra."""
+    while isinstance(tree, Split):
+        value = level if tree.axis == "level" else size
+        tree = tree.low if value <= tree.below else tree.high
+    return tree.model
+
+
+def lines(tree: Tree) -> Iterator[str]:
+    """A tree as text: one line a question and one an answer."""
+    if isinstance(tree, Leaf):
+        yield _answer(tree)
+        return
+    shown = "{:g}" if tree.axis == "level" else "{:.0f}"
+    sides = ((f"≤ {shown.format(tree.below)}", tree.low, "│  "), (f"≥ {shown.format(tree.above)}", tree.high, "   "))
+    for (bound, branch, bar), fork in zip(sides, ("├─ ", "└─ "), strict=True):
+        question = f"{fork}{_AXES[tree.axis]} {bound}"
+        if isinstance(branch, Leaf):
+            yield f"{question}: {_answer(branch)}"
+        else:
+            yield question
+            yield from (bar + line for line in lines(branch))
+
+
+def _answer(leaf: Leaf) -> str:
+    low, high = leaf.r2
+    spread = f"R2 {low:.3f}" if len(leaf.places) == 1 else f"R2 {low:.3f} to {high:.3f}"
+    count = f"{len(leaf.places)} place{'s' if len(leaf.places) > 1 else ''} of the matrix"
+    return f"{display(leaf.model)} ({spread}, {count})"
+
+
+def _recommended(
+    place: Place, models: Sequence[str], entries: Sequence[Entry], compared: Comparisons
+) -> Recommendation:
+    here = {e.model: e for e in entries if (e.level, e.size) == place}
+    best = max(models, key=lambda model: here[model].r2)
+    equal = tuple(model for model in models if model == best or not compared.is_worse(model, best, place))
+    others = (model for model in sorted(here, key=simplicity) if model not in models)
+    better = tuple(model for model in others if compared.is_worse(equal[0], model, place))
+    return Recommendation(*place, equal[0], best, equal, better)
+
+
+def _leaf(model: str, inside: Sequence[Place], r2: Mapping[tuple[str, float, int], float]) -> Leaf:
+    values = [r2[model, *place] for place in inside]
+    return Leaf(model, tuple(inside), (min(values), max(values)))
