@@ -11,6 +11,7 @@ from typing import Final
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch import Tensor
 
 from repro.instrument.pixels import N_PIXELS
 from repro.labels import LABELS
@@ -38,6 +39,26 @@ class Clean:
     def y(self) -> NDArray[np.float64]:
         """log g [dex], (n,)."""
         return labels_of(self.table)[:, LABELS.index("log_g")]
+
+
+@dataclass(frozen=True)
+class StoredErrors:
+    """The errors of the first n spectra of a set that stays in its file: a source without noise of its own."""
+
+    path: Path
+    n: int
+    device: str = "cpu"
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        return self.n, N_PIXELS
+
+    def block(self, rows: Tensor, _epoch: int) -> Tensor:
+        """Errors of rows (b,), (b, P) float32."""
+        first, last = int(rows.min()), int(rows.max())
+        with open_set(self.path) as stars:
+            error = stars.read(slice(first, last + 1))[1]
+        return torch.from_numpy(error[(rows.cpu() - first).numpy()]).to(self.device)
 
 
 @dataclass(frozen=True)
@@ -111,9 +132,15 @@ class Data:
 
     def shown(self, level: float, n: int, run: int = 0) -> Source:
         """Presentation 0 of the first n training spectra: from memory where the set fits, otherwise from its file."""
-        if len(self.y) * N_PIXELS * 4 > _REMEMBERED:
+        if self._large:
             return self.source(level, n, run)
         return FixedSpectra(torch.as_tensor(self.noisy(level, n, run), device=self.device))
+
+    def errors(self, n: int) -> Source:
+        """Stored 1-sigma errors of the first n training spectra, as a source of its own: those of noise level 1."""
+        if self._large:
+            return StoredErrors(self.path("train"), n, self.device)
+        return FixedSpectra(torch.as_tensor(self.train.error[:n], device=self.device))
 
     def noisy(self, level: float, n: int, run: int = 0) -> Flux:
         """Presentation 0 of the first n training spectra, (n, P)."""
@@ -137,6 +164,10 @@ class Data:
     def test_error(self, level: float) -> Flux:
         """Its 1-sigma error, (n, P)."""
         return np.float32(level * self.noise) * self.test.error
+
+    @property
+    def _large(self) -> bool:
+        return len(self.y) * N_PIXELS * 4 > _REMEMBERED
 
     def _read(self, split: str) -> Clean:
         with open_set(self.path(split)) as stars:

@@ -1,0 +1,105 @@
+"""Ridge at all penalties and noise levels, and least squares, PCA and PLS beside it: all from the same moments.
+
+alpha: penalties in raw flux units. alpha_standardised: penalties of standardised pixels, as the published studies of
+larger sets count them; the fact `pixel_variance` is the mean variance of a pixel, which translates one into the other.
+ols, ols_cut: least squares, with and without the rank cut of scikit-learn 1.6-1.7 for float32. pca, pls: components.
+cross_noise: models tested at every level.
+"""
+
+from collections.abc import Sequence
+from functools import partial
+from typing import Final
+
+import numpy as np
+
+from repro.experiments.jobs import Job
+from repro.experiments.linear.plan import ALPHAS, CLEAN, PUBLISHED, Cell, Seen, best, setting
+from repro.experiments.linear.shared import SharedMoments
+from repro.experiments.table import Arm
+from repro.models.linear import LinearPath
+from repro.models.moments import Moments
+from repro.models.ols import FLOAT32, ols_path
+from repro.models.pca import pca_path
+from repro.models.pls import pls_path
+from repro.models.ridge import ridge_path
+
+# per squared standard deviation of a pixel: half decades, the published grid of 1e2 to 1e8
+STANDARDISED_ALPHAS: Final = tuple(float(alpha) for alpha in 10.0 ** np.arange(2.0, 8.1, 0.5))
+PUBLISHED_ALPHA: Final = 1e5  # of the published PCA, in these units
+STUDY_ALPHA: Final = 100.0  # of the published studies across noise levels, in raw units
+_COMPONENT_LEVELS: Final = (CLEAN, PUBLISHED)
+_STANDARDISED_LEVELS: Final = (0.1, PUBLISHED)
+_OLS_LEVELS: Final = (CLEAN, 0.1, PUBLISHED)
+
+
+def level_jobs(shared: SharedMoments, n: int, run: int) -> list[Job]:
+    """One job for each noise level that models of a size and run are trained at."""
+    return [
+        Job(f"level{level:g}_n{n}_run{run}", partial(_level, shared, Cell(level, n, run)))
+        for level in shared.trained(n, run)
+    ]
+
+
+def _level(shared: SharedMoments, cell: Cell) -> list[Arm]:
+    known = shared.at(cell.train_noise, cell.n_train, cell.seed)
+    level, data = cell.train_noise, shared.data
+    path = ridge_path(known, ALPHAS)
+    arms = _crossed(shared, cell, path)
+    if level not in shared.levels:
+        return arms
+    seen = Seen(data.validation(level), data.test_flux(level))
+    arms += cell.arms("alpha", "ridge", path, [setting(alpha=alpha) for alpha in ALPHAS], seen)
+    if level in _OLS_LEVELS:
+        arms += _least_squares(known, cell, seen)
+    if level in _COMPONENT_LEVELS:
+        arms += _components(known, cell, seen, shared.plan.components)
+    if level in _STANDARDISED_LEVELS:
+        arms += _standardised(known, cell, seen, shared.plan.components)
+    return arms
+
+
+def _crossed(shared: SharedMoments, cell: Cell, path: LinearPath) -> list[Arm]:
+    data = shared.data
+    validation = data.validation(cell.train_noise)
+    chosen = int(np.argmax(path.r2(validation)))
+    two = path[[chosen, ALPHAS.index(STUDY_ALPHA)]]
+    names = [setting(choice="validation"), setting(choice=STUDY_ALPHA)]
+    arms = []
+    for level in shared.levels:
+        tested = Cell(cell.train_noise, cell.n_train, cell.seed, level)
+        arms += tested.arms("cross_noise", "ridge", two, names, Seen(validation, data.test_flux(level)))
+    return arms
+
+
+def _least_squares(known: Moments, cell: Cell, seen: Seen) -> list[Arm]:
+    path = ols_path(known, (0.0, FLOAT32))
+    names = [setting(cut=0), setting(cut="float32")]
+    return cell.arms("ols", "ols", path[[0]], names[:1], seen) + cell.arms("ols_cut", "ols", path, names, seen)
+
+
+def _components(known: Moments, cell: Cell, seen: Seen, components: Sequence[int]) -> list[Arm]:
+    counts = _possible(known, components)
+    names = [setting(k=k) for k in counts]
+    arms = cell.arms("pls", "pls", pls_path(known, counts), names, seen)
+    path = pca_path(known, counts, ALPHAS)
+    for place, name in enumerate(names):
+        tuned = best(path[place * len(ALPHAS) : (place + 1) * len(ALPHAS)], seen.validation)
+        arms += cell.arms("pca", "pca_ridge", tuned, [name], seen)
+    return arms
+
+
+def _standardised(known: Moments, cell: Cell, seen: Seen, components: Sequence[int]) -> list[Arm]:
+    scaled = known.standardised()
+    facts = {"pixel_variance": float(np.mean(known.deviation**2))}
+    names = [setting(alpha=alpha) for alpha in STANDARDISED_ALPHAS]
+    arms = cell.arms("alpha_standardised", "ridge", ridge_path(scaled, STANDARDISED_ALPHAS), names, seen, facts)
+    if cell.train_noise == PUBLISHED:
+        counts = _possible(known, components)
+        path = pca_path(scaled, counts, (PUBLISHED_ALPHA,))
+        arms += cell.arms("pca_fixed", "pca_ridge", path, [setting(k=k) for k in counts], seen)
+    return arms
+
+
+def _possible(known: Moments, components: Sequence[int]) -> list[int]:
+    """Numbers of components that so many spectra and pixels have."""
+    return [k for k in components if k < min(known.count, len(known.mean))]

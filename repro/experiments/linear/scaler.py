@@ -1,0 +1,84 @@
+"""Ridge on the six published forms of the input, at noise level 1.
+
+With x the noisy flux, m and s the mean and standard deviation of each pixel over the training spectra, and e the error
+of the star at hand: raw x, standardised (x - m) / s, centred x - m, scaled x / s, snr x / e, snr_centred (x - m) / e.
+The penalty of each is chosen by validation in its own units. The published study standardised the pixels of every form
+once more before it fitted (`restandardised=yes`, at one penalty): then raw, standardised, centred and scaled inputs are
+one and the same, and their agreement says nothing about scaling. The snr forms show the model the error array, which
+alone gives log g away: fact `uses_error`.
+"""
+
+from collections.abc import Callable
+from functools import partial
+from typing import Final
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from repro.experiments.data import Data
+from repro.experiments.jobs import Job
+from repro.experiments.linear.inputs import Form, Formed, formed
+from repro.experiments.linear.levels import PUBLISHED_ALPHA
+from repro.experiments.linear.plan import PUBLISHED, Cell, LinearPlan, Seen, best, setting
+from repro.experiments.table import Arm
+from repro.models.moments import moments
+from repro.models.ridge import ridge_path
+from repro.training.spectra import Validation
+
+# standardised pixels need penalties larger by 1 / s^2, about 100 at noise level 1, and flux / error still larger ones
+ALPHAS: Final = tuple(float(alpha) for alpha in 10.0 ** np.arange(-3.0, 9.1, 0.5))
+
+_FORMS: Final[dict[str, Callable[[Tensor, Tensor, Tensor, Tensor], Tensor]]] = {
+    "raw": lambda x, _e, _m, _s: x,
+    "standardised": lambda x, _e, m, s: (x - m) / s,
+    "centred": lambda x, _e, m, _s: x - m,
+    "scaled": lambda x, _e, _m, s: x / s,
+    "snr": lambda x, e, _m, _s: x / e,
+    "snr_centred": lambda x, e, m, _s: (x - m) / e,
+}
+INPUTS: Final = tuple(_FORMS)
+
+
+def scaler_jobs(data: Data, plan: LinearPlan) -> list[Job]:
+    """One job a run and size, of all sizes but the largest: six forms cost six passes and factorisations."""
+    return [
+        Job(f"scaler_n{n}_run{run}", partial(_scaler, data, n, run))
+        for run in range(plan.seeds)
+        for n in plan.sizes[: max(1, len(plan.sizes) - 1)]
+    ]
+
+
+def _scaler(data: Data, n: int, run: int) -> list[Arm]:
+    shown = data.shown(PUBLISHED, n, run)
+    raw = moments(shown, data.y[:n], device=data.device)
+    mean, deviation = (torch.as_tensor(v, dtype=torch.float32, device=data.device) for v in (raw.mean, raw.deviation))
+    validation = data.validation(PUBLISHED)
+    errors = (data.val.error, data.test.error)
+    arms = []
+    for name, function in _FORMS.items():
+
+        def form(x: Tensor, stored: Tensor, function: Callable[..., Tensor] = function) -> Tensor:
+            return function(x, stored * (PUBLISHED * data.noise), mean, deviation)
+
+        seen = _seen(data, form, validation, errors)
+        source = Formed(form, shown.shape[1], (shown, data.errors(n)))
+        arms += _of_form(name, source, data, seen, Cell(PUBLISHED, n, run))
+    return arms
+
+
+def _seen(data: Data, form: Form, validation: Validation, errors: tuple[np.ndarray, np.ndarray]) -> Seen:
+    for_validation, for_test = errors
+    shown = formed(form, data.device, validation.flux, for_validation)
+    return Seen(Validation(shown, validation.y), formed(form, data.device, data.test_flux(PUBLISHED), for_test))
+
+
+def _of_form(name: str, source: Formed, data: Data, seen: Seen, cell: Cell) -> list[Arm]:
+    known = moments(source, data.y[: cell.n_train], device=data.device)
+    facts = {"uses_error": float(name.startswith("snr"))}
+    tuned = best(ridge_path(known, ALPHAS), seen.validation)
+    fixed = ridge_path(known.standardised(), (PUBLISHED_ALPHA,))
+    again = setting(input=name, restandardised="yes")
+    return cell.arms("scaler", "ridge", tuned, [setting(input=name)], seen, facts) + cell.arms(
+        "scaler", "ridge", fixed, [again], seen, facts
+    )
