@@ -191,11 +191,11 @@ def _checked(source: Source, y: Array, weight: Array | None) -> tuple[Float64, F
 
 def _summed(source: Source, y: Float64, weight: Float64, total: float) -> tuple[Tensor, dict[str, Any]]:
     """Mean flux, and X'X with X'y, summed over blocks of spectra."""
-    gram: _Gram | None = None
+    gram: Gram | None = None
     for rows, flux in blocks(source, 0, _ROWS):
         if gram is None:  # about the mean of the first block, so that the step to the mean of all loses no digits
             pivot = flux.double().mean(dim=0)
-            gram = _Gram(source.shape[1], flux.device)
+            gram = Gram(source.shape[1], flux.device)
             shift, right = torch.zeros_like(pivot), torch.zeros_like(pivot)
         x, w = flux.double() - pivot, _on(weight[rows], flux)
         shift += w @ x
@@ -217,15 +217,15 @@ def _kept(source: Source, y: Float64, weight: Float64, total: float) -> tuple[Te
 def _of_rows(rows: Tensor, y: Tensor) -> dict[str, Any]:
     """The smaller of X'X and XX' from X (n, p), with what belongs to it."""
     if rows.shape[0] >= rows.shape[1]:
-        gram = _Gram(rows.shape[1], rows.device)
+        gram = Gram(rows.shape[1], rows.device)
         gram.add(rows)
         return {"matrix": gram.symmetric(), "right": rows.T @ y, "rows": None}
-    gram = _Gram(rows.shape[0], rows.device)
+    gram = Gram(rows.shape[0], rows.device)
     gram.add(rows.T.contiguous())
     return {"matrix": gram.symmetric(), "right": y, "rows": rows}
 
 
-class _Gram:
+class Gram:
     """Sum of x'x over blocks x (b, k), float64; on a processor the symmetric product of BLAS takes half the work."""
 
     def __init__(self, size: int, device: torch.device) -> None:
