@@ -110,16 +110,34 @@ class ArmScores:
         return _over_runs(getattr(self, metric)[rows], any(self.seeded(row) for row in rows))
 
     def difference(self, first: Cell | Rows, second: Cell | Rows) -> Measured:
-        """R2 of the first minus that of the second, paired over stars, and over seeds that both have.
+        """R2 of the first minus that of the second, paired as in `combined`."""
+        return self.combined(np.subtract, first, second)
 
-        An arm that no seed enters is paired with every run of the other.
+    def combined(self, function: Callable[..., Array], *of: Cell | Rows) -> Measured:
+        """A number made of the R2 of several cells, paired over stars, and over the seeds that all of them have.
+
+        An arm that no seed enters is paired with every run of the others.
+
+        Args:
+            function: of the R2 of each, (R, 1 + B), to the number (R, 1 + B).
+            of: cells, or arms of other seeds each.
 
         Raises:
-            ParameterError: both depend on seeds and have none in common.
+            ParameterError: they have no seed in common.
         """
-        a, b = (self.rows(of) if isinstance(of, Cell) else of for of in (first, second))
-        a, b = self._paired(a, b)
-        return _over_runs(self.r2[a] - self.r2[b], any(self.seeded(row) for row in (*a, *b)))
+        groups = [self.rows(one) if isinstance(one, Cell) else one for one in of]
+        seeded = [any(self.seeded(row) for row in rows) for rows in groups]
+        runs = [dict(zip(self.table.seeds[rows].tolist(), rows, strict=True)) for rows in groups]
+        of_seeded = [own for own, free in zip(runs, seeded, strict=True) if free]
+        common = sorted(set.intersection(*map(set, of_seeded))) if of_seeded else [0]
+        if not common:
+            cells = " and ".join(self.cell(rows[0]).address for rows in groups)
+            raise ParameterError(f"arms: {cells} have no seed in common, so that they are not paired")
+        aligned = [
+            [own[seed] for seed in common] if free else [rows[0]] * len(common)
+            for own, rows, free in zip(runs, groups, seeded, strict=True)
+        ]
+        return _over_runs(function(*(self.r2[rows] for rows in aligned)), bool(of_seeded))
 
     def facts(self, of: Cell | Rows) -> dict[str, tuple[float, ...]]:
         """Name -> what the fit of each run found, of names that every run has."""
@@ -158,20 +176,6 @@ class ArmScores:
             squared[rows] = error**2 @ self._draws.T / n
             absolute[rows] = np.abs(error) @ self._draws.T / n
         return squared, absolute
-
-    def _paired(self, a: Rows, b: Rows) -> tuple[Rows, Rows]:
-        free = [not any(self.seeded(row) for row in rows) for rows in (a, b)]
-        if free[0] or free[1]:
-            a = np.repeat(a[:1], len(b)) if free[0] else a
-            b = np.repeat(b[:1], len(a)) if free[1] else b
-            return a, b
-        seeds = self.table.seeds
-        common = [(row, other) for row in a for other in b if seeds[row] == seeds[other]]
-        if not common:
-            cells = " and ".join(self.cell(rows[0]).address for rows in (a, b))
-            raise ParameterError(f"arms: {cells} have no seed in common, so that their difference is not paired")
-        left, right = zip(*common, strict=True)
-        return np.array(left, dtype=np.intp), np.array(right, dtype=np.intp)
 
 
 def _over_runs(samples: Array, seeded: bool) -> Measured:

@@ -2,11 +2,11 @@
 
 Evidence addresses:
 
-ceiling/mmse/r2                             R2 of the posterior mean of noisy flux
-headroom/<model>/r2                         that minus the model's R2
-efficiency/<model>/<ceiling>/eta, mse_ratio as Track C has them (`repro.scores.efficiency`), with the runs
-efficiency/<model>/r2, rmse, mae, r2_snr_5, ... over all test stars and around the SNRs that claims name
-efficiency/<model>/leak, efficiency/n_leaks alarms for models that do better than is possible
+ceiling/mmse/r2                               R2 of the posterior mean of noisy flux
+headroom/<model>/r2                           that minus the model's R2
+efficiency/<model>/mmse_flux/eta, mse_ratio   R2 over that of the optimum, squared error of the optimum over the model's
+efficiency/<model>/r2, rmse, mae, r2_snr_5, ...  over all test stars and around the SNRs that claims name
+efficiency/<model>/leak, efficiency/n_leaks   alarms for models that do better than is possible
 """
 
 from collections.abc import Iterator, Mapping
@@ -17,14 +17,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from repro.bounds.posterior.table import PosteriorTable
-from repro.bounds.star_table import StarBounds
-from repro.bounds.table import CeilingTable
-from repro.scores.arms import ArmScores, Rows
+from repro.scores.arms import ArmScores, Array, Rows
 from repro.scores.bins import r2
 from repro.scores.board import Optimum
 from repro.scores.bootstrap import Scored
 from repro.scores.choice import candidates, uses_error
-from repro.scores.efficiency import Efficiency, efficiency, kit_ceilings, median_curve, undefined
+from repro.scores.efficiency import efficiency, posterior_mean
 from repro.scores.interval import Measured
 from repro.scores.leak import summarise_leaks
 from repro.scores.models import summarise_models
@@ -32,61 +30,53 @@ from repro.scores.predictions import GAUSSIAN, PredictionTable
 from repro.scores.sensitivity import Item
 
 LEVEL: Final = 1.0  # at which the optimum was computed
-OPTIMUM: Final = "mmse_flux"
 
 
 class Headroom:
-    """Tuned models and ceilings on the stars for which all ceilings are known."""
+    """Tuned models and the optimum on the stars for which it is known."""
 
-    def __init__(self, scores: ArmScores, posterior: PosteriorTable, stars: StarBounds, five: CeilingTable) -> None:
-        self.rows = _largest(scores)
-        self.whole = _predictions(scores, self.rows)
-        common = np.isin(self.whole.stars, posterior.stars) & np.isin(self.whole.stars, stars.stars)
-        self.table = _kept(self.whole, common)
-        self.result: Efficiency = efficiency(self.table, kit_ceilings(stars, posterior, five))
-        self.seeded = {model: scores.seeded(rows[0]) for model, rows in self.rows.items()}
-        self.sizes = {model: int(scores.table.n_train[rows[0]]) for model, rows in self.rows.items()}
-        self.curve = median_curve(stars.stars, stars.snr, five)
+    def __init__(self, scores: ArmScores, posterior: PosteriorTable) -> None:
+        self._rows = _largest(scores)
+        self._whole = _predictions(scores, self._rows)
+        self._table = _kept(self._whole, np.isin(self._whole.stars, posterior.stars))
+        flux = posterior.mean[posterior.observers.index("flux")]
+        self._result = efficiency(self._table, (posterior_mean(posterior.stars, posterior.truth, flux, "flux"),))
+        self._seeded = {model: scores.seeded(rows[0]) for model, rows in self._rows.items()}
+        self._sizes = {model: int(scores.table.n_train[rows[0]]) for model, rows in self._rows.items()}
 
     def optimum(self) -> Optimum:
         """R2 of the exact Bayes optimum."""
-        samples = self.result.ceiling_r2[self.result.ceilings.index(OPTIMUM), 0]
+        samples = self._result.ceiling_r2[0, 0]
         measured = Measured((float(samples[0]),), samples, seeded=False)
-        return Optimum(LEVEL, measured.value, measured.half_width, len(self.table.stars))
+        return Optimum(LEVEL, measured.value, measured.half_width, len(self._table.stars))
 
     def items(self) -> Iterator[Item]:
         """Evidence values, see above."""
-        result, stars = self.result, {"n_test": len(self.table.stars), "level": LEVEL}
-        best = result.ceiling_r2[result.ceilings.index(OPTIMUM), 0]
+        result, stars = self._result, {"n_test": len(self._table.stars), "level": LEVEL}
+        best = result.ceiling_r2[0, 0]
         yield "ceiling/mmse/r2", _scored(best), stars
-        reasons = undefined(result)
         for m, model in enumerate(result.models):
-            where = stars | {"n_train": self.sizes[model], "seeds": len(self.rows[model])}
-            runs = np.array([r2(self.table.truth, run) for run in self.table.of(model)])
+            where = stars | self._conditions(model)
+            runs = np.array([r2(self._table.truth, run) for run in self._table.of(model)])
+            address = f"efficiency/{model}/mmse_flux"
+            ratio = (1.0 - best[0]) / (1.0 - runs)
             yield f"headroom/{model}/r2", self._with_runs(model, best - result.r2[m, 0], best[0] - runs), where
-            for c, ceiling in enumerate(result.ceilings):
-                top = result.ceiling_r2[c, 0, 0]
-                address = f"efficiency/{model}/{ceiling}"
-                if f"{address}/eta" not in reasons:
-                    yield f"{address}/eta", self._with_runs(model, result.eta[m, c, 0], runs / top), where
-                yield (
-                    f"{address}/mse_ratio",
-                    self._with_runs(model, result.ratio[m, c, 0], (1.0 - top) / (1.0 - runs)),
-                    where,
-                )
+            yield f"{address}/eta", self._with_runs(model, result.eta[m, 0, 0], runs / best[0]), where
+            yield f"{address}/mse_ratio", self._with_runs(model, result.ratio[m, 0, 0], ratio), where
         alarms = summarise_leaks(result)
         for address, alarm in {**alarms, "efficiency/n_leaks": sum(alarms.values())}.items():
             yield address, alarm, stars
-        for address, value in summarise_models(self.whole, self.curve).items():
-            model = address.split("/")[1]
-            sizes = {"n_train": self.sizes[model], "seeds": len(self.rows[model])} if model in self.sizes else {}
-            yield address, value, {"level": LEVEL, **sizes}
+        for address, value in summarise_models(self._whole).items():
+            yield address, value, {"level": LEVEL, **self._conditions(address.split("/")[1])}
 
-    def _with_runs(self, model: str, samples: NDArray[np.float64], runs: NDArray[np.float64]) -> Scored:
-        return replace(_scored(samples), runs=tuple(map(float, runs)) if self.seeded[model] else ())
+    def _conditions(self, model: str) -> dict[str, int]:
+        return {"n_train": self._sizes[model], "seeds": len(self._rows[model])}
+
+    def _with_runs(self, model: str, samples: Array, runs: Array) -> Scored:
+        return replace(_scored(samples), runs=tuple(map(float, runs)) if self._seeded[model] else ())
 
 
-def _scored(samples: NDArray[np.float64]) -> Scored:
+def _scored(samples: Array) -> Scored:
     return Scored(float(samples[0]), tuple(map(float, samples[1:])))
 
 

@@ -7,12 +7,10 @@ leaderboard/<model>/noise<L>/n<N>/rank           by R2, 1 the best
 leaderboard/<model>/noise<L>/n<N>/best           1 where it is not resolved from the best, else 0
 compare/<a>-<b>/noise<L>/n<N>/r2_gain            R2(a) - R2(b), b the simpler one in the order of `names.DISPLAY`
 compare/n_pairs, n_resolved                      of all these differences
-scaling/<model>/noise<L>/n<A>-<B>/r2_gain        R2 with B training spectra minus that with A, run by run
 """
 
 import math
 from collections.abc import Iterator, Mapping
-from itertools import combinations
 from typing import Any
 
 from repro.scores.arms import ArmScores, Rows, place
@@ -64,7 +62,6 @@ def leaderboard_items(scores: ArmScores) -> Iterator[Item]:
         yield f"{address}/rank", float(entry.rank), where
         yield f"{address}/best", float(entry.best), where
     yield from _comparison_items(compared)
-    yield from _scaling_items(scores, tuned)
 
 
 def _comparison_items(compared: Comparisons) -> Iterator[Item]:
@@ -75,21 +72,6 @@ def _comparison_items(compared: Comparisons) -> Iterator[Item]:
     answers = [answer for by_place in compared.resolved.values() for answer in by_place.values()]
     yield "compare/n_pairs", float(len(answers)), {}
     yield "compare/n_resolved", float(sum(answers)), {}
-
-
-def _scaling_items(scores: ArmScores, tuned: Tuned) -> Iterator[Item]:
-    sizes: dict[tuple[str, float], list[int]] = {}
-    for model, level, n in tuned:
-        if n:
-            sizes.setdefault((model, level), []).append(n)
-    for (model, level), found in sizes.items():
-        ordered = sorted(found)
-        for small, large in combinations(ordered, 2):
-            if ordered.index(large) - ordered.index(small) > 1 and (small, large) != (ordered[0], ordered[-1]):
-                continue
-            gain = scores.difference(tuned[model, level, large], tuned[model, level, small])
-            where = {"n_train": large, "level": level, "seeds": len(gain.runs)}
-            yield f"scaling/{model}/{place(level, f'{small}-{large}')}/r2_gain", gain.scored(), where
 
 
 def _entries(scores: ArmScores, tuned: Tuned, compared: Comparisons) -> Iterator[Entry]:

@@ -11,6 +11,8 @@ Addresses; <place> is `noise<L>[/test<T> where T != L]/n<N>`:
     <part>_at_edge                               share of the runs whose choice lies at an end of what was offered
 <...>/test_chosen/<place>/r2, <part>, r2_gain    the same chosen on the test stars, as the papers did; r2_gain is what
                                                  that adds over the choice by validation
+sensitivity/<model>/<part>/<place>/r2_range      largest minus smallest R2 over the values of one tuned part of `trees`
+                                                 or `cnn`, the other parts chosen by validation for each value
 """
 
 import math
@@ -20,13 +22,14 @@ from typing import Any
 import numpy as np
 
 from repro.scores import settings
-from repro.scores.arms import ArmScores, Cell, Metric, Rows
+from repro.scores.arms import ArmScores, Cell, Metric, Rows, place
 from repro.scores.bootstrap import Scored
-from repro.scores.choice import Choice, candidates, choices
+from repro.scores.choice import TUNED, Choice, candidates, choices, chosen
 
 Conditions = Mapping[str, Any]
 Item = tuple[str, float | Scored, Conditions]  # address, value, and how its conditions differ from those of the file
 
+_RANGES = ("trees", "cnn")
 _OWN_PIXELS = ("pca", "pca_fixed", "pls", "alpha_standardised")  # linear models that answer to Ridge on all pixels
 
 
@@ -68,6 +71,21 @@ def choice_items(scores: ArmScores) -> Iterator[Item]:
             yield f"{choice.address()}/gain_over_{reference}", scores.difference(choice.rows, rows).scored(), where
 
 
+def range_items(scores: ArmScores) -> Iterator[Item]:
+    """How much the tuned parts of a model's settings matter, one at a time."""
+    for choice in choices(scores):
+        if choice.experiment not in _RANGES or choice.controls:
+            continue
+        every = {row: settings.parts(scores.table.settings[row]) for row in choice.offered}
+        for part in TUNED:
+            values = {own[part] for own in every.values() if part in own}
+            best = [chosen(scores, _with(every, part, value)) for value in sorted(values)]
+            if len(best) > 1:
+                order = sorted(best, key=lambda rows: scores.measured(rows).value)
+                address = f"sensitivity/{choice.model}/{part}/{place(*choice.place)}/r2_range"
+                yield address, scores.difference(order[-1], order[0]).scored(), conditions(scores, order[0])
+
+
 def references(scores: ArmScores, cell: Cell, tuned: Mapping[tuple[str, float, int], Rows]) -> dict[str, Rows]:
     """What a cell is measured against, by name, as far as it was run:
 
@@ -93,6 +111,10 @@ def references(scores: ArmScores, cell: Cell, tuned: Mapping[tuple[str, float, i
         found["ridge"] = tuned.get(("ridge", *spot))
     rows = {name: _rows(scores, of) for name, of in found.items()}
     return {name: of for name, of in rows.items() if of is not None}
+
+
+def _with(every: Mapping[int, Mapping[str, str]], part: str, value: str) -> Rows:
+    return np.array([row for row, own in every.items() if own.get(part) == value], dtype=np.intp)
 
 
 def _metrics(experiment: str) -> tuple[Metric, ...]:

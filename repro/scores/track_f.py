@@ -10,43 +10,40 @@ from pathlib import Path
 from typing import Any, Final
 
 from repro.bounds.posterior.table import PosteriorTable
-from repro.bounds.star_table import StarBounds
-from repro.bounds.table import CeilingTable
 from repro.experiments.table import ArmTable, joined
 from repro.scores.arms import ArmScores
 from repro.scores.board import Leaderboard
 from repro.scores.bootstrap import Scored
+from repro.scores.choice import FIXED, candidates
 from repro.scores.headroom import Headroom
 from repro.scores.leaderboard import leaderboard, leaderboard_items
-from repro.scores.sensitivity import Item, cell_items, choice_items
+from repro.scores.scaling import scaling_items
+from repro.scores.sensitivity import Item, cell_items, choice_items, range_items
 
 Family = tuple[Mapping[str, Any], Mapping[str, float | Scored], Mapping[str, str]]
 
 ARMS: Final = ("linear.h5", "trees.h5", "networks.h5", "roster.h5")  # families of models, in a folder
-CEILINGS: Final = ("posterior.h5", "stars.h5", "ceiling_5d.h5")  # of Track C, in its folder
+OPTIMUM: Final = "posterior.h5"  # of Track C, in its folder
 
-_COMPARED: Final = ("leaderboard", "ceiling", "headroom", "efficiency")
+_COMPARED: Final = ("leaderboard", "ceiling", "headroom")
 
 
 @dataclass(frozen=True)
 class Tables:
-    """The arms of all families, and the ceilings of the same test stars."""
+    """The arms of all families, and the exact Bayes optimum on the same test stars."""
 
     arms: ArmTable
     posterior: PosteriorTable
-    stars: StarBounds
-    five: CeilingTable
 
     @classmethod
     def read(cls, arms: Path, ceilings: Path) -> "Tables":
-        """Read `ARMS` of one folder and `CEILINGS` of another.
+        """Read `ARMS` of one folder and `OPTIMUM` of another.
 
         Raises:
             DataError: a file is absent or broken, or two belong to different test stars.
         """
         table = joined(ArmTable.read(arms / name) for name in ARMS)
-        posterior, stars, five = (ceilings / name for name in CEILINGS)
-        return cls(table, PosteriorTable.read(posterior), StarBounds.read(stars), CeilingTable.read(five))
+        return cls(table, PosteriorTable.read(ceilings / OPTIMUM))
 
     @cached_property
     def scores(self) -> ArmScores:
@@ -54,7 +51,7 @@ class Tables:
 
     @cached_property
     def headroom(self) -> Headroom:
-        return Headroom(self.scores, self.posterior, self.stars, self.five)
+        return Headroom(self.scores, self.posterior)
 
     def leaderboard(self, conditions: Mapping[str, Any]) -> Leaderboard:
         """What `repro leaderboard` shows, under conditions that hold for all of it."""
@@ -71,7 +68,9 @@ def items(tables: Tables) -> Iterator[Item]:
     """All values, each with its conditions."""
     yield from cell_items(tables.scores)
     yield from choice_items(tables.scores)
+    yield from range_items(tables.scores)
     yield from leaderboard_items(tables.scores)
+    yield from scaling_items(tables.scores, candidates(tables.scores))
     yield from tables.headroom.items()
 
 
@@ -81,7 +80,8 @@ def compared(address: str) -> bool:
     Of all others there are paired differences (`gain_over_...`, `r2_gain`).
     """
     first, *_, last = address.split("/")
-    return (first in _COMPARED and last in ("r2", "eta", "mse_ratio")) or ("/best/" in address and last == "r2")
+    chosen = "/best/" in address and first not in FIXED
+    return last == "r2" and (first in _COMPARED or chosen)
 
 
 def by_conditions(found: Iterable[Item]) -> Iterator[Family]:

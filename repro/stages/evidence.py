@@ -56,7 +56,7 @@ def evidence_value(value: float | Scored, conditions: Mapping[str, Any], reason:
         return {"value": None, "reason": reason, **own}
     if not isinstance(value, Scored):
         return {"value": number, **own}
-    entry: dict[str, Any] = {"runs": list(value.runs)} if len(value.runs) > 1 else {"value": number}
+    entry: dict[str, Any] = {"runs": list(value.runs)} if value.runs else {"value": number}
     if compared and value.replicates and all(map(math.isfinite, value.replicates)):
         entry["replicates"] = [float(f"{each:.6g}") for each in value.replicates]
     elif math.isfinite(value.error):

@@ -10,7 +10,6 @@ import numpy as np
 from repro.bounds.posterior.table import PosteriorTable
 from repro.experiments.table import ArmTable, joined
 from repro.labels import LABELS
-from tests.scores.stars import bounds_of, table_of
 
 LEVELS = (0.0, 0.1, 0.2, 0.5, 1.0, 2.0)
 SIZES = (1000, 2000, 8000)
@@ -289,7 +288,7 @@ def without(table, **unwanted):
 
 
 def optimum(table, r2=0.75):
-    """Posterior of an observer that reaches an R2, and bounds, of the stars of a table but every fifth."""
+    """Posterior of an observer that reaches an R2 at the stars of a table but every fifth."""
     rng = np.random.default_rng(8)
     kept = np.flatnonzero(np.arange(len(table.stars)) % 5 != 0)
     truth = table.truth[kept]
@@ -297,7 +296,7 @@ def optimum(table, r2=0.75):
     mean = truth.mean() + r2 * (truth - truth.mean())
     mean += math.sqrt(r2 * (1.0 - r2) * variance) * rng.standard_normal(len(kept))
     ones = np.ones((1, len(kept)))
-    posterior = PosteriorTable(
+    return PosteriorTable(
         observers=("flux",),
         stars=table.stars[kept],
         truth=truth,
@@ -311,5 +310,3 @@ def optimum(table, r2=0.75):
         effective=500.0 * ones,
         monte_carlo_error=0.01 * ones,
     )
-    stars = bounds_of(table_of(table.truth, table.snr, {"any": table.truth}), np.full(len(table.truth), 0.3))
-    return posterior, stars
