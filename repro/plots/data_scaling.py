@@ -1,0 +1,80 @@
+"""R2 against the number of training spectra, for every model and noise level, settings by validation at each size."""
+
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from repro.plots.matrix import SCALE, common_legend, fit_r2, heading, log_x, look_of, published
+from repro.plots.style import count, save, style
+from repro.scores.board import Leaderboard
+from repro.scores.names import display
+from repro.scores.published_matrix import LIGHTGBM, RIDGE_BEST, RIDGE_BEST_100K, SCALING, WHERE
+
+_COLUMNS: Final = 3
+_MOST: Final = 100_000  # training spectra of published numbers that are shown
+
+
+def draw(board: Leaderboard, path: str | Path) -> Path:
+    """One panel a noise level; a model that learns from no spectra is a level line."""
+    models = sorted({entry.model for entry in board.entries}, key=lambda m: list(dict.fromkeys(_order(board))).index(m))
+    columns = min(_COLUMNS, len(board.levels))
+    rows = -(-len(board.levels) // columns)
+    with style():
+        figure = Figure(figsize=(max(4.1 * columns, 8.0), 1.9 + 3.0 * rows), layout="constrained")
+        panels = figure.subplots(rows, columns, squeeze=False, sharex=True)
+        for axes in panels.flat[len(board.levels) :]:
+            axes.set_visible(False)
+        for axes, level in zip(panels.flat, board.levels, strict=False):
+            _panel(axes, board, models, level)
+        for axes in panels[:, 0]:
+            axes.set_ylabel(SCALE)
+        log_x(panels[0, 0])
+        for column in range(columns):
+            below = [axes for axes in panels[:, column] if axes.get_visible()][-1]
+            below.set_xlabel("training spectra")
+            below.tick_params(labelbottom=True)
+        common_legend(figure, panels.flat, 4)
+        stars = board.conditions.get("n_test")
+        heading(
+            figure, f"More training spectra, same protocol at every size, {count(stars) if stars else ''} test stars"
+        )
+        return save(figure, path)
+
+
+def _order(board: Leaderboard) -> list[str]:
+    return [entry.model for entry in sorted(board.entries, key=lambda e: (-e.r2, e.model))]
+
+
+def _panel(axes: Axes, board: Leaderboard, models: list[str], level: float) -> None:
+    for k, model in enumerate(models):
+        entries = sorted((e for e in board.entries if (e.model, e.level) == (model, level)), key=lambda e: e.size)
+        if not entries:
+            continue
+        look = look_of(model, models)
+        value = np.array([entry.r2 for entry in entries])
+        half = np.array([entry.r2_half or 0.0 for entry in entries])
+        if entries[0].n_train == 0:
+            axes.axhline(value[0], color=look.colour, ls=look.line, lw=1.1, label=f"{display(model)} (no training)")
+            continue
+        x = np.array([entry.size for entry in entries]) * 1.015 ** (k - len(models) / 2)
+        upper = np.minimum(half, 0.9 * np.abs(1.0 - value))
+        axes.errorbar(x, value, (half, upper), marker=look.marker, ls=look.line, color=look.colour, ms=4, lw=1.1,
+                      capsize=2, label=display(model))  # fmt: skip
+    _published(axes, level)
+    axes.set_title(f"noise {level:g}", fontsize=9)
+    fit_r2(axes)
+
+
+def _published(axes: Axes, level: float) -> None:
+    ridge: list[tuple[float, float]] = [
+        (n, values[level][1]) for n, values in ((32_000, RIDGE_BEST), (100_000, RIDGE_BEST_100K)) if level in values
+    ]
+    trees: list[tuple[float, float]] = [(32_000, LIGHTGBM[level])] if level in LIGHTGBM else []
+    if level == 1.0:
+        ridge += [point for point in SCALING["ridge"] if point[0] <= _MOST]
+        trees += [point for point in SCALING["lightgbm"] if point[0] <= _MOST]
+    for points, model in ((ridge, "ridge"), (trees, "lightgbm")):
+        published(axes, points, f"{display(model)}, {WHERE}", look_of(model, []).marker)
