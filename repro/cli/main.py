@@ -18,6 +18,7 @@ COMMANDS: Final = {
     "record": "Copy a run's evidence into tracks/*/recorded with hashes.",
     "status": "Show what is up to date, what is stale and what a run would do.",
     "doctor": "Check this machine: Python, packages, GPU, DVC cache, disk, offline mode.",
+    "leaderboard": "Compare all models by noise level and number of training spectra.",
     "spectra": "Show or compare spectra of nodes, sets, sources and files, with their derivatives.",
     "export": "Write spectra in the file layout of the original author.",
     "fetch": "Download the spectra of other archives, and check what was downloaded.",

@@ -9,10 +9,9 @@ from pathlib import Path
 from typing import Any, Final
 
 from repro.errors import DataError
+from repro.scores.tree import Leaf, Split, Tree
 
 SCHEMA: Final = 1
-
-Place = tuple[float, int]  # noise level and number of training spectra
 
 
 @dataclass(frozen=True)
@@ -85,29 +84,6 @@ class Recommendation:
 
 
 @dataclass(frozen=True)
-class Leaf:
-    """An answer of the decision tree: the model recommended at all of its `places`, and the R2 that it has there."""
-
-    model: str
-    places: tuple[Place, ...]
-    r2: tuple[float, float]  # lowest and highest
-
-
-@dataclass(frozen=True)
-class Split:
-    """A question of the decision tree: is `axis` (`level` or `size`) at most `below`, or at least `above`?"""
-
-    axis: str
-    below: float
-    above: float
-    low: Tree
-    high: Tree
-
-
-Tree = Leaf | Split
-
-
-@dataclass(frozen=True)
 class Optimum:
     """R2 of the exact Bayes optimum of noisy flux, on the `stars` of the test set that it was computed for."""
 
@@ -115,6 +91,30 @@ class Optimum:
     r2: float
     half: float
     stars: int
+
+
+@dataclass(frozen=True)
+class Principle:
+    """A design principle and what became of it, as plain text.
+
+    Attributes:
+        id: of the claim that was judged.
+        statement: in words.
+        claimed, measured: numbers with their intervals, "" where nothing was measured.
+        verdict: its word.
+        reason: of the verdict.
+        experiment: those behind it, as `<experiment>/<model>`.
+        evidence: addresses of the measured values.
+    """
+
+    id: str
+    statement: str
+    claimed: str
+    measured: str
+    verdict: str
+    reason: str
+    experiment: str
+    evidence: tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -139,6 +139,13 @@ class Leaderboard:
     def at(self, level: float, size: int) -> list[Entry]:
         """Entries of a place, the best first."""
         return sorted((e for e in self.entries if (e.level, e.size) == (level, size)), key=lambda e: e.rank)
+
+    def largest(self, size: int | None = None) -> list[Entry]:
+        """Entries of each model at its largest size, or at the given one."""
+        most: dict[str, int] = {}
+        for entry in self.entries:
+            most[entry.model] = max(most.get(entry.model, 0), entry.size)
+        return [entry for entry in self.entries if entry.size == (size or most[entry.model])]
 
     def as_json(self) -> dict[str, Any]:
         """Plain data that `read_leaderboard` reads back."""

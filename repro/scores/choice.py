@@ -1,6 +1,6 @@
 """Settings that are chosen, run by run: on the validation stars as one may, or on the test stars as the papers did."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -56,7 +56,10 @@ def chosen(scores: ArmScores, offered: Rows, *, by_test: bool = False) -> Rows:
 
 
 def choices(scores: ArmScores) -> Iterator[Choice]:
-    """Every choice that the table offers: given the parts of a setting that are not tuned, and over these too."""
+    """Every choice that the table offers: given the parts of a setting that are not tuned, and over these too.
+
+    Made in the runs that were offered every setting.
+    """
     groups: dict[tuple[str, str, str, Spot], list[int]] = {}
     for row in range(len(scores.table.experiments)):
         cell = scores.cell(row)
@@ -67,22 +70,22 @@ def choices(scores: ArmScores) -> Iterator[Choice]:
             key = (cell.experiment, cell.model, given, (cell.train_noise, cell.n_train))
             groups.setdefault(key, []).append(row)
     for key, rows in groups.items():
-        offered = np.array(rows, dtype=np.intp)
+        offered = _whole_runs(scores, rows)
         yield Choice(*key, offered, chosen(scores, offered), chosen(scores, offered, by_test=True))
 
 
 def candidates(scores: ArmScores) -> dict[tuple[str, float, int], Rows]:
     """Arms of the leaderboard, one a run, by (model, noise level, training spectra).
 
-    The setting of each run is the one with the highest validation R2 over all experiments that the model takes part in.
-    A model that weights the pixels with each star's error array is one of its own, `<model>_error`: it is shown more.
+    The setting of each run is the one with the highest validation R2 over all experiments that the model takes part in,
+    among the settings that every run was offered: a grid that one run alone searched makes no leaderboard. A model that weights the pixels with each star's error array is one of its own, `<model>_error`: it is shown more.
     """
     groups: dict[tuple[str, float, int], list[int]] = {}
     for row, experiment in enumerate(scores.table.experiments):
         cell = scores.cell(row)
         if experiment in CANDIDATES and cell.train_noise == cell.test_noise and not _control(cell):
             groups.setdefault((name(cell), cell.train_noise, cell.n_train), []).append(row)
-    return {key: chosen(scores, np.array(rows, dtype=np.intp)) for key, rows in groups.items()}
+    return {key: chosen(scores, _common_settings(scores, rows)) for key, rows in groups.items()}
 
 
 def name(cell: Cell) -> str:
@@ -93,6 +96,29 @@ def name(cell: Cell) -> str:
 def uses_error(model: str) -> bool:
     """Whether a model of the leaderboard is shown the error array."""
     return model.endswith("_error")
+
+
+def _whole_runs(scores: ArmScores, rows: Sequence[int]) -> Rows:
+    """Arms of the runs that have every setting; of the runs with most of them, should none have all."""
+    offered: dict[int, set[tuple[str, str]]] = {}
+    for row in rows:
+        offered.setdefault(int(scores.table.seeds[row]), set()).add(_setting(scores, row))
+    most = max(map(len, offered.values()))
+    return np.array([row for row in rows if len(offered[int(scores.table.seeds[row])]) == most], dtype=np.intp)
+
+
+def _common_settings(scores: ArmScores, rows: Sequence[int]) -> Rows:
+    """Arms with the settings that every run has; all arms should there be none."""
+    offered: dict[tuple[str, str], set[int]] = {}
+    for row in rows:
+        offered.setdefault(_setting(scores, row), set()).add(int(scores.table.seeds[row]))
+    seeds = {int(scores.table.seeds[row]) for row in rows}
+    common = [row for row in rows if offered[_setting(scores, row)] == seeds]
+    return np.array(common or rows, dtype=np.intp)
+
+
+def _setting(scores: ArmScores, row: int) -> tuple[str, str]:
+    return scores.table.experiments[row], scores.table.settings[row]
 
 
 def _control(cell: Cell) -> bool:

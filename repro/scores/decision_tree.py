@@ -5,14 +5,13 @@ models that were measured at all places: otherwise the tree would show where the
 noise level or the number of training spectra, and gives back every recommendation with as few leaves as can be.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from functools import cache
 
-from repro.scores.board import Entry, Leaf, Place, Recommendation, Split, Tree
+from repro.scores.board import Entry, Recommendation
 from repro.scores.comparisons import Comparisons
-from repro.scores.names import display, simplicity
-
-_AXES = {"level": "noise level", "size": "training spectra"}
+from repro.scores.names import simplicity
+from repro.scores.tree import Leaf, Place, Split, Tree
 
 
 def everywhere(entries: Sequence[Entry]) -> tuple[list[Place], list[str]]:
@@ -66,37 +65,6 @@ def decision_tree(found: Sequence[Recommendation], entries: Sequence[Entry]) -> 
         return min(trees, key=lambda tree: tree[:2])
 
     return best(0, len(levels), 0, len(sizes))[2]
-
-
-def ask(tree: Tree, level: float, size: float) -> str:
-    """The model that a tree names for a noise level and a number of training spectra."""
-    while isinstance(tree, Split):
-        value = level if tree.axis == "level" else size
-        tree = tree.low if value <= tree.below else tree.high
-    return tree.model
-
-
-def lines(tree: Tree) -> Iterator[str]:
-    """A tree as text: one line a question and one an answer."""
-    if isinstance(tree, Leaf):
-        yield _answer(tree)
-        return
-    shown = "{:g}" if tree.axis == "level" else "{:.0f}"
-    sides = ((f"≤ {shown.format(tree.below)}", tree.low, "│  "), (f"≥ {shown.format(tree.above)}", tree.high, "   "))
-    for (bound, branch, bar), fork in zip(sides, ("├─ ", "└─ "), strict=True):
-        question = f"{fork}{_AXES[tree.axis]} {bound}"
-        if isinstance(branch, Leaf):
-            yield f"{question}: {_answer(branch)}"
-        else:
-            yield question
-            yield from (bar + line for line in lines(branch))
-
-
-def _answer(leaf: Leaf) -> str:
-    low, high = leaf.r2
-    spread = f"R2 {low:.3f}" if len(leaf.places) == 1 else f"R2 {low:.3f} to {high:.3f}"
-    count = f"{len(leaf.places)} place{'s' if len(leaf.places) > 1 else ''} of the matrix"
-    return f"{display(leaf.model)} ({spread}, {count})"
 
 
 def _recommended(

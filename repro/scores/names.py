@@ -10,7 +10,7 @@ DISPLAY: Final = {
     "pca_ridge": "PCA + Ridge",
     "pls": "PLS",
     "template": "Template fit",
-    "template_error": "Template fit, own errors",
+    "template_error": "Template fit (σ)",
     "lightgbm": "LightGBM",
     "mlp": "MLP",
     "residual_mlp": "Ridge + MLP",

@@ -23,7 +23,7 @@ from repro.scores.sensitivity import Item, cell_items, choice_items, range_items
 Family = tuple[Mapping[str, Any], Mapping[str, float | Scored], Mapping[str, str]]
 
 ARMS: Final = ("linear.h5", "trees.h5", "networks.h5", "roster.h5")  # families of models, in a folder
-OPTIMUM: Final = "posterior.h5"  # of Track C, in its folder
+CEILINGS: Final = ("posterior.h5",)  # of Track C, in its folder
 
 _COMPARED: Final = ("leaderboard", "ceiling", "headroom")
 
@@ -37,13 +37,13 @@ class Tables:
 
     @classmethod
     def read(cls, arms: Path, ceilings: Path) -> "Tables":
-        """Read `ARMS` of one folder and `OPTIMUM` of another.
+        """Read `ARMS` of one folder and `CEILINGS` of another.
 
         Raises:
             DataError: a file is absent or broken, or two belong to different test stars.
         """
         table = joined(ArmTable.read(arms / name) for name in ARMS)
-        return cls(table, PosteriorTable.read(ceilings / OPTIMUM))
+        return cls(table, PosteriorTable.read(ceilings / CEILINGS[0]))
 
     @cached_property
     def scores(self) -> ArmScores:
