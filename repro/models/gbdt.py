@@ -68,7 +68,7 @@ class Bins:
         part = object.__new__(Bins)
         part.__dict__ |= self.__dict__
         part.shape = n, self.shape[1]
-        part.dataset = self._whole.subset(range(n)).construct()
+        part.dataset = self._whole.subset(list(range(n))).construct()
         return part
 
     def shown(self, flux: Array) -> lightgbm.Dataset:

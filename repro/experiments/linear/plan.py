@@ -18,8 +18,8 @@ PUBLISHED: Final = 1.0
 ALPHAS: Final = (1e-3, 1e-2, 0.1, 1, 3, 10, 20, 50, 75, 100, 150, 200, 500, 1e3, 2e3, 5e3, 1e4, 3e4, 1e5, 1e6)
 
 
-class LinearPlan(Protocol):
-    """The part of a scale's matrix that linear models use."""
+class RunPlan(Protocol):
+    """The part of a scale's matrix that says where a family of models is trained."""
 
     @property
     def sizes(self) -> Sequence[int]:
@@ -36,6 +36,10 @@ class LinearPlan(Protocol):
         """Noise levels at which the largest size has all runs; others have run 0 alone."""
         ...
 
+
+class LinearPlan(RunPlan, Protocol):
+    """The part that linear models use."""
+
     @property
     def components(self) -> Sequence[int]:
         """Numbers of components of PCA and PLS."""
@@ -47,14 +51,14 @@ class LinearPlan(Protocol):
         ...
 
 
-def runs_and_sizes(plan: LinearPlan) -> Iterator[tuple[int, int]]:
+def runs_and_sizes(plan: RunPlan) -> Iterator[tuple[int, int]]:
     """Every (run, size), a run's sizes after each other, so that its noise is drawn once."""
     for run in range(plan.seeds):
         for n in plan.sizes:
             yield run, n
 
 
-def levels_at(plan: LinearPlan, levels: Sequence[float], n: int, run: int) -> tuple[float, ...]:
+def levels_at(plan: RunPlan, levels: Sequence[float], n: int, run: int) -> tuple[float, ...]:
     """Noise levels that a run at a size has."""
     once = n == plan.sizes[-1] and run > 0
     return tuple(level for level in levels if not once or level in plan.repeated)

@@ -29,7 +29,7 @@ from repro.training.spectra import Validation
 # standardised pixels need penalties larger by 1 / s^2, about 100 at noise level 1, and flux / error still larger ones
 ALPHAS: Final = tuple(float(alpha) for alpha in 10.0 ** np.arange(-3.0, 9.1, 0.5))
 
-_FORMS: Final[dict[str, Callable[[Tensor, Tensor, Tensor, Tensor], Tensor]]] = {
+FORMS: Final[dict[str, Callable[[Tensor, Tensor, Tensor, Tensor], Tensor]]] = {
     "raw": lambda x, _e, _m, _s: x,
     "standardised": lambda x, _e, m, s: (x - m) / s,
     "centred": lambda x, _e, m, _s: x - m,
@@ -37,7 +37,7 @@ _FORMS: Final[dict[str, Callable[[Tensor, Tensor, Tensor, Tensor], Tensor]]] = {
     "snr": lambda x, e, _m, _s: x / e,
     "snr_centred": lambda x, e, m, _s: (x - m) / e,
 }
-INPUTS: Final = tuple(_FORMS)
+INPUTS: Final = tuple(FORMS)
 
 
 def scaler_jobs(data: Data, plan: LinearPlan) -> list[Job]:
@@ -56,7 +56,7 @@ def _scaler(data: Data, n: int, run: int) -> list[Arm]:
     validation = data.validation(PUBLISHED)
     errors = (data.val.error, data.test.error)
     arms = []
-    for name, function in _FORMS.items():
+    for name, function in FORMS.items():
 
         def form(x: Tensor, stored: Tensor, function: Callable[..., Tensor] = function) -> Tensor:
             return function(x, stored * (PUBLISHED * data.noise), mean, deviation)
