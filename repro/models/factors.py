@@ -120,7 +120,7 @@ class Eigen:
 
     Attributes:
         values: eigenvalues, the largest first, (m,).
-        vectors: S, their eigenvectors in the basis Q, (m, m).
+        vectors: S, their eigenvectors in the basis Q, that of the largest last, (m, m).
     """
 
     values: Float64
@@ -131,12 +131,12 @@ class Eigen:
     def coordinates(self, right: Tensor) -> Float64:
         """Components (m,) of a vector along the eigenvectors."""
         turned = _reflect(self._reflectors, self._tau, right.cpu().numpy()[:, None], "T")[:, 0]
-        found: Float64 = self.vectors.T @ turned
+        found: Float64 = (self.vectors.T @ turned)[::-1]
         return found
 
     def back(self, columns: Float64, like: Tensor) -> Tensor:
         """Vectors (m, A) with these components along the first eigenvectors, (k, A), on the device of `like`."""
-        inside = self.vectors[:, : len(columns)] @ columns
+        inside = self.vectors[:, len(self.vectors) - len(columns) :] @ columns[::-1]
         return torch.from_numpy(_reflect(self._reflectors, self._tau, inside, "N")).to(like.device)
 
 
@@ -154,7 +154,7 @@ def eigen(matrix: Tensor) -> Eigen:
     if info or not np.isfinite(diagonal).all():
         raise DataError(f"linear model: the {size} x {size} normal equations cannot be factorised (dsytrd: {info})")
     values, vectors = eigh_tridiagonal(diagonal, beside, lapack_driver="stevd") if size > 1 else (diagonal, np.eye(1))
-    return Eigen(values[::-1].copy(), vectors[:, ::-1], np.asfortranarray(factor[1:, :-1]), tau)
+    return Eigen(values[::-1].copy(), vectors, np.asfortranarray(factor[1:, :-1]), tau)
 
 
 def _reflect(reflectors: Float64, tau: Float64, columns: Float64, transpose: str) -> Float64:

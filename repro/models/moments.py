@@ -156,7 +156,7 @@ def at_level(known: Mapping[float, Moments], level: float) -> Moments:
     """Moments at another noise level of the same spectra and deviates, without going through them again.
 
     Flux is F + level E, so that its moments are polynomials of second degree in the level and follow from those at
-    three levels (Lagrange). They differ from summed ones by the rounding of stored flux to float32 alone.
+    three levels (Lagrange). They differ from summed ones by the rounding of flux and level to float32 alone.
 
     Args:
         known: moments of unscaled pixels at three levels.
