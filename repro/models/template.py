@@ -1,0 +1,326 @@
+"""Template fitting: the spectrum of the node grid that is nearest to a star, and the labels at which a spline through
+the nodes comes nearest.
+
+The misfit of template f to star x with weights w is least over the amplitude s at s = x.f / f.f, where it is
+
+    chi2 = x.x - (x.f)^2 / f.f,      a.b = sum over pixels of w a b,
+
+so that x.f and f.f are all that is needed, of all nodes at once two matrix products. The labels are then refined by
+Levenberg's and Marquardt's method on that chi2 (variable projection: Golub & Pereyra 1973, SIAM J. Numer. Anal. 10,
+413, with Kaufman's approximation of its Hessian), inside the box of the lattice.
+
+Templates are kept in their leading directions b: f = c.b, so that x.f = c.(x.b) and f.f = c.(b.b).c, and stars and
+products of directions are summed over pixels once. Noise in other directions moves all chi2 alike.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any, Final, Literal, Self
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from scipy.interpolate import PPoly
+from torch import Tensor
+
+from repro.errors import DataError, ParameterError
+from repro.labels import LABELS
+from repro.models.protocol import Array
+from repro.spectra.interpolate import BSplines
+from repro.spectra.lowrank import blocks, principal_directions
+from repro.spectra.nodes import NodeGrid
+from repro.training.spectra import Validation
+
+RANK: Final = 128  # directions
+CURVES: Final = 12  # of weights, which all stars' weights are sums of: they keep them to 0.2 per cent rms
+UNLIKE: Final = 0.1  # share of a star's weights, rms, that these may miss
+
+_STARS: Final = 1024  # fitted together: each needs 0.2 MB
+_AT_ONCE: Final = {"cpu": 32, "cuda": 1024}  # templates: each gathers 0.5 MB, which stay in the cache of a processor
+_STEPS: Final = 40  # at most; stars at noise level 1 need six
+_SETTLED: Final = 1e-2  # of chi2 over the pixels: a step that is expected to gain less is the last
+
+
+class Templates:
+    """The spectra of a node grid and a spline through them, in their leading directions.
+
+    Args:
+        grid: the nodes; where some are missing there is no spline, and labels are those of nodes.
+        rank: number of directions; all there are on a grid of fewer nodes.
+
+    Attributes:
+        labels: of the nodes, (N, 5).
+        basis: directions, (r, P) float64, orthonormal.
+        nodes: coefficients of the nodes' flux, in any unit, (N, r) float32.
+    """
+
+    def __init__(self, grid: NodeGrid, rank: int = RANK, device: str | torch.device = "cpu") -> None:
+        self.device = torch.device(device)
+        self.labels = grid.lattice.labels
+        n_nodes, n_pixels = grid.flux.shape
+        basis = principal_directions(lambda rows: _unit_median(grid.flux[rows]), n_nodes, n_pixels, rank)
+        unit = float(np.median(grid.flux[::64]))
+        nodes = np.concatenate([grid.flux[rows] / unit @ basis.T for rows in blocks(n_nodes)])
+        self.basis = torch.from_numpy(basis).to(self.device)
+        self.nodes = torch.from_numpy(nodes).float().to(self.device)
+        self._axes: list[_Axis] | None = None
+        if grid.lattice.missing:
+            return
+        cube = grid.lattice.reshape(nodes)
+        splines = [BSplines(values) for values in grid.lattice.axes.values()]
+        for axis, spline in enumerate(splines):
+            cube = spline.coefficients(cube, axis)
+        self._coefficients = torch.from_numpy(cube.reshape(nodes.shape)).float().to(self.device)
+        ends = [(values[0], values[-1]) for values in grid.lattice.axes.values()]
+        self._axes = [_Axis(*both, self.device) for both in zip(splines, ends, strict=True)]
+        self.low, self.high = torch.tensor(ends, dtype=torch.float64, device=self.device).T
+
+    @property
+    def continuous(self) -> bool:
+        """Whether there are templates between the nodes."""
+        return self._axes is not None
+
+    def at(self, labels: Tensor) -> Tensor:
+        """Coefficients of the flux at labels (n, 5) and of its derivatives by each label, (n, 6, r) float32."""
+        assert self._axes is not None
+        n = len(labels)
+        place = torch.zeros(n, 1, dtype=torch.int64, device=self.device)
+        weight = torch.ones(n, 6, 1, device=self.device)
+        for column, axis in enumerate(self._axes):
+            first, value, slope = axis(labels[:, column])
+            here = first[:, None] + torch.arange(value.shape[1], device=self.device)
+            place = (place[:, :, None] * axis.size + here[:, None, :]).flatten(1)
+            along = value[:, None].repeat(1, 6, 1)
+            along[:, column + 1] = slope
+            weight = (weight[..., None] * along.float()[:, :, None]).flatten(2)
+        around = self._coefficients.index_select(0, place.flatten()).reshape(n, place.shape[1], -1)
+        return weight @ around
+
+
+class _Axis:
+    """B-splines of one axis as polynomials in each of their intervals; on the ends the first and last are used."""
+
+    def __init__(self, spline: BSplines, ends: tuple[float, float], device: torch.device) -> None:
+        self.size, degree = spline.size, spline.degree
+        knots = spline.knots[degree : spline.size + 1] if degree else np.array(ends)
+        powers = np.ones((1, 1, 1))
+        if degree:
+            powers = np.empty((len(knots) - 1, degree + 1, degree + 1))  # interval, spline, power
+            for number, unit in enumerate(np.eye(spline.size)):
+                pieces = PPoly.from_spline((spline.knots, unit, degree)).c[::-1, degree : spline.size]
+                for interval in range(max(0, number - degree), min(number + 1, len(powers))):
+                    powers[interval, number - interval] = pieces[:, interval]
+        self._powers = torch.from_numpy(powers).to(device)
+        self._knots = torch.from_numpy(np.ascontiguousarray(knots)).to(device)
+
+    def __call__(self, points: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Of points (n,): the first B-spline that is not 0, (n,), and value and slope of the k + 1, (n, k + 1)."""
+        interval = torch.searchsorted(self._knots[1:-1].contiguous(), points.contiguous(), right=True)
+        powers = self._powers[interval]
+        x = (points - self._knots[interval])[:, None]
+        value, slope = torch.zeros_like(powers[..., 0]), torch.zeros_like(powers[..., 0])
+        for power in reversed(range(powers.shape[2])):
+            slope = slope * x + value
+            value = value * x + powers[..., power]
+        return interval, value, slope
+
+
+@dataclass(frozen=True)
+class _Stars:
+    """What the fit needs of n stars: their products with directions, (n, r), and of these, (n, r, r); x.x, (n,)."""
+
+    cross: Tensor
+    gram: Tensor
+    square: Tensor
+
+
+@dataclass
+class _Moments:
+    """Scalar products of the template and its five derivatives, (n, 6, 6), and of each with the star, (n, 6)."""
+
+    inner: Tensor
+    cross: Tensor
+    chi2: Tensor
+
+    @classmethod
+    def at(cls, templates: Templates, labels: Tensor, stars: _Stars, rows: Tensor) -> "_Moments":
+        """Of the stars `rows` (n,) at labels (n, 5)."""
+        inner, cross = labels.new_empty(len(labels), 6, 6), labels.new_empty(len(labels), 6)
+        for part in _portions(len(labels), _AT_ONCE[templates.device.type]):
+            vectors = templates.at(labels[part]).double()
+            inner[part] = vectors @ stars.gram[rows[part]] @ vectors.mT
+            cross[part] = (vectors @ stars.cross[rows[part], :, None])[..., 0]
+        return cls(inner, cross, stars.square[rows] - cross[:, 0].clamp(min=0) ** 2 / inner[:, 0, 0])
+
+    def equations(self) -> tuple[Tensor, Tensor]:
+        """Half the Hessian (n, 5, 5) and half the descent (n, 5) of chi2, the amplitude profiled."""
+        amplitude = self.cross[:, 0] / self.inner[:, 0, 0]
+        tilt = self.inner[:, 0, 1:] / self.inner[:, 0, :1]
+        hessian = self.inner[:, 1:, 1:] - self.inner[:, 0, 1:, None] * tilt[:, None]
+        descent = amplitude[:, None] * (self.cross[:, 1:] - amplitude[:, None] * self.inner[:, 0, 1:])
+        return amplitude[:, None, None] ** 2 * hessian, descent
+
+    def take(self, rows: Tensor, other: "_Moments", chosen: Tensor) -> None:
+        """At `rows` take over the chosen ones of another set."""
+        for mine, theirs in ((self.inner, other.inner), (self.cross, other.cross), (self.chi2, other.chi2)):
+            mine[rows] = theirs[chosen]
+
+    def part(self, rows: Tensor) -> "_Moments":
+        return _Moments(self.inner[rows], self.cross[rows], self.chi2[rows])
+
+
+class Template:
+    """Least squares over the templates of a node grid.
+
+    Args:
+        templates: of the grid.
+        weights: `error`: inverse variance of each star's own errors; `mean`: one curve for all stars, the mean of the
+            validation stars' inverse variances, each over its mean.
+    """
+
+    def __init__(self, templates: Templates, weights: Literal["error", "mean"] = "error") -> None:
+        if weights not in ("error", "mean"):
+            raise ParameterError(f"template: weights must be error or mean, not {weights!r}")
+        self.uses_error = weights == "error"
+        self._templates = templates
+        self._curves = torch.zeros(0, 0)
+
+    def fit(self, flux: Array, y: Array, *, error: Array | None = None, validation: Validation | None = None) -> Self:
+        """Learn from the errors of the validation stars how weights run with wavelength, and nothing else.
+
+        Args:
+            flux, y, error: not used.
+            validation: with errors; where all are 0, all pixels weigh the same.
+
+        Raises:
+            ParameterError: no validation errors.
+            DataError: errors that are not positive, or of another number of pixels.
+        """
+        if validation is None or validation.error is None:
+            raise ParameterError("template: validation data with errors are needed, by which pixels are weighted")
+        weights = self._weights(validation.error)
+        curves = weights.mean(dim=0, keepdim=True)
+        if self.uses_error:  # orthonormal: a star's weights are projected on them
+            curves = torch.linalg.svd(weights, full_matrices=False)[2][:CURVES]
+        basis = self._templates.basis
+        self._curves = curves
+        self._grams = torch.stack([(basis * curve) @ basis.T for curve in curves])
+        nodes = self._templates.nodes
+        self._norms = torch.stack([((nodes @ gram.float()) * nodes).sum(dim=1) for gram in self._grams], dim=1)
+        return self
+
+    def predict(self, flux: Array, *, error: Array | None = None) -> NDArray[np.float64]:
+        """log g [dex], (n,). Arguments and errors as `labels`."""
+        return self.labels(flux, error=error)[:, LABELS.index("log_g")]
+
+    def labels(self, flux: Array, *, error: Array | None = None) -> NDArray[np.float64]:
+        """All five labels, (n, 5), of noisy flux (n, P).
+
+        Args:
+            error: (n, P) 1-sigma, for weights `error`; a star of which all are 0 has the same weight in all pixels.
+
+        Raises:
+            DataError: the model was not fitted; shapes that do not fit; values that are not finite; errors that are
+                not positive, or unlike all those of the validation stars.
+        """
+        if not self._curves.numel():
+            raise DataError("template: not fitted")
+        if flux.ndim != 2 or flux.shape[1] != self._curves.shape[1] or not np.isfinite(flux).all():
+            raise DataError(
+                f"template: flux must be finite, {self._curves.shape[1]} pixels a star; its shape is {flux.shape}"
+            )
+        if self.uses_error and (error is None or error.shape != flux.shape):
+            raise DataError("template: weights 'error' need the error of every pixel")
+        found = [np.zeros((0, len(LABELS)))]
+        for rows in _portions(len(flux), _STARS):
+            stars, start = self._screened(flux, error, rows)
+            best = refined(self._templates, start, stars) if self._templates.continuous else start
+            found.append(best.cpu().numpy())
+        return np.concatenate(found)
+
+    def _screened(self, flux: Array, error: Array | None, rows: slice) -> tuple[_Stars, Tensor]:
+        """Stars of some rows, and the labels of the nodes nearest to them, (n, 5)."""
+        templates = self._templates
+        x = torch.from_numpy(np.asarray(flux[rows], dtype=np.float64)).to(templates.device)
+        shares = torch.ones(len(x), 1, dtype=torch.float64, device=templates.device)
+        if self.uses_error and error is not None:
+            weights = self._weights(error[rows], rows.start)
+            shares = weights @ self._curves.T
+            self._require_like(weights, shares, rows.start)
+        weighted = x * (shares @ self._curves)
+        cross = weighted @ templates.basis.T
+        gram = (shares @ self._grams.flatten(1)).reshape(len(x), *self._grams.shape[1:])
+        along = (cross.float() @ templates.nodes.T).clamp(min=0)
+        nearest = (along**2 / (shares.float() @ self._norms.T)).argmax(dim=1)
+        start = torch.from_numpy(templates.labels[nearest.cpu().numpy()]).to(templates.device)
+        return _Stars(cross, gram, (weighted * x).sum(dim=1)), start
+
+    def _weights(self, error: NDArray[np.floating[Any]], first: int = 0) -> Tensor:
+        """Inverse variances (n, P) over the mean of each star; of errors that are all 0, all 1."""
+        pixels = self._templates.basis.shape[1]
+        if error.ndim != 2 or error.shape[1] != pixels:
+            raise DataError(f"template: errors must have {pixels} pixels a star; their shape is {error.shape}")
+        sigma = np.where(error.any(axis=1, keepdims=True), error, 1.0).astype(np.float64)
+        bad = np.argwhere(~((sigma > 0) & np.isfinite(sigma)))
+        if bad.size:
+            row, pixel = bad[0]
+            raise DataError(
+                f"template: the error of star {first + row} in pixel {pixel} is {sigma[row, pixel]:g}; it must be "
+                "positive and finite"
+            )
+        weights = torch.from_numpy(sigma).to(self._templates.device) ** -2
+        return weights / weights.mean(dim=1, keepdim=True)
+
+    def _require_like(self, weights: Tensor, shares: Tensor, first: int) -> None:
+        missed = 1.0 - (shares**2).sum(dim=1) / (weights**2).sum(dim=1)
+        bad = torch.nonzero(missed > UNLIKE**2)
+        if len(bad):
+            raise DataError(
+                f"template: the errors of star {first + int(bad[0])} run with wavelength as no sum of those of the "
+                "validation stars does; fit with validation stars observed alike"
+            )
+
+
+def refined(templates: Templates, start: Tensor, stars: _Stars) -> Tensor:
+    """Labels (n, 5) of the least chi2 that is reached downhill from labels `start` (n, 5)."""
+    labels = start.clone()
+    active = torch.arange(len(labels), device=labels.device)
+    now = _Moments.at(templates, labels, stars, active)
+    damping = torch.full_like(stars.square, 1e-3)
+    for _ in range(_STEPS):
+        here = now.part(active)
+        step, gain = _step(here, labels[active], damping[active], templates)
+        going = gain > _SETTLED * here.chi2 / templates.basis.shape[1]
+        trial = (labels[active] + step).clamp(templates.low, templates.high)
+        labels[active[~going]] = trial[~going]
+        active, trial = active[going], trial[going]
+        if not len(active):
+            break
+        there = _Moments.at(templates, trial, stars, active)
+        better = there.chi2 < now.chi2[active]
+        labels[active[better]] = trial[better]
+        now.take(active[better], there, better)
+        damping[active] *= torch.where(better, 0.1, 10.0).double()
+    return labels
+
+
+def _step(here: _Moments, labels: Tensor, damping: Tensor, templates: Templates) -> tuple[Tensor, Tensor]:
+    """Step (n, 5) and what it should gain of chi2, (n,); a label on a bound that it would cross stays."""
+    hessian, descent = here.equations()
+    stuck = ((labels <= templates.low) & (descent <= 0)) | ((labels >= templates.high) & (descent >= 0))
+    free = (~stuck).double()
+    hessian = hessian * free[:, :, None] * free[:, None]
+    diagonal = hessian.diagonal(dim1=1, dim2=2)
+    scale = torch.where(diagonal > 0, diagonal, 1.0)
+    damped = hessian + torch.diag_embed(damping[:, None] * scale + (diagonal <= 0).double())
+    step = torch.linalg.solve(damped, descent * free)
+    return step, (step * descent).sum(dim=1)
+
+
+def _portions(count: int, size: int) -> Iterator[slice]:
+    for first in range(0, count, size):
+        yield slice(first, min(first + size, count))
+
+
+def _unit_median(flux: NDArray[np.float32]) -> NDArray[np.float64]:
+    return flux / np.median(flux, axis=1, keepdims=True).astype(np.float64)
