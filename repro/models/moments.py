@@ -203,7 +203,8 @@ def _summed(source: Source, y: Float64, weight: Float64, total: float) -> tuple[
         gram.add(x * torch.sqrt(w)[:, None])
     assert gram is not None  # `_checked` refuses an empty set
     shift /= total
-    return pivot + shift, {"matrix": gram.symmetric().addr_(shift, shift, alpha=-total), "right": right, "rows": None}
+    step = shift * total**0.5
+    return pivot + shift, {"matrix": gram.symmetric().addr_(step, step, alpha=-1.0), "right": right, "rows": None}
 
 
 def _kept(source: Source, y: Float64, weight: Float64, total: float) -> tuple[Tensor, dict[str, Any]]:
