@@ -45,8 +45,8 @@ def _lanczos(source: Moments, start: Float64, count: int) -> tuple[Float64, Floa
     inside = np.zeros((count + 1, count))
     length = float(np.linalg.norm(start))
     rounding = len(start) * np.finfo(np.float64).eps
-    if length == 0:
-        return basis[:, :0], inside[:1, :0]
+    if length == 0:  # nothing in the flux goes with the label: the coefficients are zero
+        return basis[:, :1], inside[:1, :1]
     basis[:, 0] = start / length
     for k in range(count):
         image = source.band.times(basis[:, k])
