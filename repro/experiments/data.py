@@ -99,10 +99,15 @@ class Data:
         return self._read("test")
 
     @cached_property
-    def y(self) -> NDArray[np.float64]:
-        """log g [dex] of all training spectra, (N,), without reading the spectra."""
+    def table(self) -> Table:
+        """Label table (N,) of all training spectra, without reading the spectra."""
         with open_set(self.path("train")) as stars:
-            return labels_of(stars.labels)[:, LABELS.index("log_g")]
+            return stars.labels
+
+    @cached_property
+    def y(self) -> NDArray[np.float64]:
+        """log g [dex] of all training spectra, (N,)."""
+        return labels_of(self.table)[:, LABELS.index("log_g")]
 
     @cached_property
     def stars(self) -> ObservedStars:

@@ -9,7 +9,7 @@ import numpy as np
 from repro.experiments.data import Clean, Data
 from repro.instrument.pixels import N_PIXELS
 from repro.labels import LABELS
-from repro.spectra.sampling import COLUMNS
+from repro.spectra.sampling import COLUMNS, CONDITIONS
 from repro.spectra.store import create_set
 
 SIZES = {"train": 48, "val": 20, "test": 24}
@@ -23,6 +23,8 @@ def clean(n, pixels, seed):
         table[name] = rng.uniform(-1.0, 1.0, n)
     table["log_g"] = rng.uniform(1.0, 5.0, n)
     table["mag"] = rng.uniform(20.5, 22.5, n)
+    for name in (*CONDITIONS, "moon_phase"):
+        table[name] = rng.uniform(0.0, 50.0, n)
     pixel = np.arange(pixels)
     gravity, temperature = (table["log_g"][:, None] - 3.0) / 2.0, table["T_eff"][:, None]
     lines = np.where(pixel % 4 == 0, 0.04 * np.tanh(gravity + 0.5 * temperature), 0.0)
@@ -53,8 +55,8 @@ class SmallData(Data):
         return clean(self.sizes[place], self.pixels, place)
 
     @cached_property
-    def y(self):
-        return self.train.y
+    def table(self):
+        return self.train.table
 
     @cached_property
     def digest(self):

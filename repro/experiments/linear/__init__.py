@@ -1,4 +1,4 @@
-"""Arms of linear models: penalties, rank cuts, components, chosen pixels, scaled inputs, and the error array alone."""
+"""Arms of linear models: penalties, rank cuts, components, chosen pixels, other inputs than flux as it is."""
 
 from collections.abc import Sequence
 
@@ -6,6 +6,7 @@ from repro.experiments.data import Data
 from repro.experiments.jobs import Job
 from repro.experiments.linear.error_only import error_jobs
 from repro.experiments.linear.levels import level_jobs
+from repro.experiments.linear.metadata import metadata_jobs
 from repro.experiments.linear.plan import LinearPlan, runs_and_sizes
 from repro.experiments.linear.scaler import scaler_jobs
 from repro.experiments.linear.shared import SharedMoments
@@ -26,4 +27,4 @@ def linear_jobs(data: Data, plan: LinearPlan, levels: Sequence[float]) -> list[J
     for run, n in runs_and_sizes(plan):
         jobs += level_jobs(shared, n, run)
         jobs += topk_jobs(shared, n, run)
-    return jobs + scaler_jobs(data, plan) + error_jobs(data, plan)
+    return jobs + scaler_jobs(data, plan) + error_jobs(data, plan) + metadata_jobs(data, plan)

@@ -50,7 +50,7 @@ def error_jobs(data: Data, plan: LinearPlan) -> list[Job]:
 def _errors(data: Data, n: int) -> list[Arm]:
     known, seen, cell = _plain(data, n)
     arms = _ridge("error", known, seen, cell)
-    names = [setting(input="error"), setting(input="error", cut="float32")]
+    names = [setting(input="error", cut=0), setting(input="error", cut="float32")]
     return arms + cell.arms("error_only", "ols", ols_path(known, (0.0, FLOAT32)), names, seen)
 
 

@@ -1,9 +1,14 @@
 """Ridge at all penalties and noise levels, and least squares, PCA and PLS beside it: all from the same moments.
 
-alpha: penalties in raw flux units. alpha_standardised: penalties of standardised pixels, as the published studies of
-larger sets count them; the fact `pixel_variance` is the mean variance of a pixel, which translates one into the other.
-ols, ols_cut: least squares, with and without the rank cut of scikit-learn 1.6-1.7 for float32. pca, pls: components.
-cross_noise: models tested at every level.
+alpha: penalties in raw flux units. alpha_edge: smaller ones without noise, where the published grid ends at its best.
+alpha_standardised: penalties of standardised pixels, as the published studies of larger sets count them; the fact
+`pixel_variance` is the median over the pixels of the variance of the noisy flux, which translates one into the other
+(a few per cent of the pixels, under sky lines, have a hundred times as much and rule the mean).
+ols, ols_cut: least squares, with and without the rank cut of scikit-learn 1.6-1.7 for float32. pca, pls: components,
+the penalty after PCA chosen by validation; pca_fixed: standardised pixels and the published penalty. cross_noise:
+models tested at every level.
+
+Where the largest size has other runs at some levels alone, these leave out what needs a factorisation of its own.
 """
 
 from collections.abc import Sequence
@@ -28,7 +33,8 @@ STANDARDISED_ALPHAS: Final = tuple(float(alpha) for alpha in 10.0 ** np.arange(2
 PUBLISHED_ALPHA: Final = 1e5  # of the published PCA, in these units
 STUDY_ALPHA: Final = 100.0  # of the published studies across noise levels, in raw units
 _COMPONENT_LEVELS: Final = (CLEAN, PUBLISHED)
-_STANDARDISED_LEVELS: Final = (0.1, PUBLISHED)
+# below the smallest published penalty, above what rounding allows for any number of spectra
+EDGE_ALPHAS: Final = (1e-6, 1e-5, 1e-4)
 _OLS_LEVELS: Final = (CLEAN, 0.1, PUBLISHED)
 
 
@@ -49,11 +55,15 @@ def _level(shared: SharedMoments, cell: Cell) -> list[Arm]:
         return arms
     seen = Seen(data.validation(level), data.test_flux(level))
     arms += cell.arms("alpha", "ridge", path, [setting(alpha=alpha) for alpha in ALPHAS], seen)
-    if level in _OLS_LEVELS:
-        arms += _least_squares(known, cell, seen)
+    complete = shared.complete(cell.n_train, cell.seed)
+    if level == CLEAN:
+        names = [setting(alpha=alpha) for alpha in EDGE_ALPHAS]
+        arms += cell.arms("alpha_edge", "ridge", ridge_path(known, EDGE_ALPHAS), names, seen)
     if level in _COMPONENT_LEVELS:
         arms += _components(known, cell, seen, shared.plan.components)
-    if level in _STANDARDISED_LEVELS:
+    if level in _COMPONENT_LEVELS or (level in _OLS_LEVELS and complete):  # components share the eigenvalues
+        arms += _least_squares(known, cell, seen)
+    if level == PUBLISHED and complete:
         arms += _standardised(known, cell, seen, shared.plan.components)
     return arms
 
@@ -90,14 +100,12 @@ def _components(known: Moments, cell: Cell, seen: Seen, components: Sequence[int
 
 def _standardised(known: Moments, cell: Cell, seen: Seen, components: Sequence[int]) -> list[Arm]:
     scaled = known.standardised()
-    facts = {"pixel_variance": float(np.mean(known.deviation**2))}
+    facts = {"pixel_variance": float(np.median(known.deviation**2))}
     names = [setting(alpha=alpha) for alpha in STANDARDISED_ALPHAS]
     arms = cell.arms("alpha_standardised", "ridge", ridge_path(scaled, STANDARDISED_ALPHAS), names, seen, facts)
-    if cell.train_noise == PUBLISHED:
-        counts = _possible(known, components)
-        path = pca_path(scaled, counts, (PUBLISHED_ALPHA,))
-        arms += cell.arms("pca_fixed", "pca_ridge", path, [setting(k=k) for k in counts], seen)
-    return arms
+    counts = _possible(known, components)
+    path = pca_path(scaled, counts, (PUBLISHED_ALPHA,))
+    return arms + cell.arms("pca_fixed", "pca_ridge", path, [setting(k=k) for k in counts], seen)
 
 
 def _possible(known: Moments, components: Sequence[int]) -> list[int]:

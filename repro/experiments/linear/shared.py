@@ -33,8 +33,13 @@ class SharedMoments:
 
     def trained(self, n: int, run: int) -> tuple[float, ...]:
         """Noise levels at which models of this size and run are trained: with all published ones, a raised one too."""
-        levels = levels_at(self.plan, self.levels, n, run)
-        return tuple(sorted({*levels, RAISED})) if levels == self.levels else levels
+        if self.complete(n, run):
+            return tuple(sorted({*self.levels, RAISED}))
+        return levels_at(self.plan, self.levels, n, run)
+
+    def complete(self, n: int, run: int) -> bool:
+        """Whether this run of this size has all published levels."""
+        return levels_at(self.plan, self.levels, n, run) == self.levels
 
     def at(self, level: float, n: int, run: int) -> Moments:
         """Moments of the first n training spectra at a noise level."""
