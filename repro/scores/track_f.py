@@ -42,8 +42,7 @@ class Tables:
         Raises:
             DataError: a file is absent or broken, or two belong to different test stars.
         """
-        table = joined(ArmTable.read(arms / name) for name in ARMS)
-        return cls(table, PosteriorTable.read(ceilings / CEILINGS[0]))
+        return cls(read_arms(arms), PosteriorTable.read(ceilings / CEILINGS[0]))
 
     @cached_property
     def scores(self) -> ArmScores:
@@ -57,6 +56,11 @@ class Tables:
         """What `repro leaderboard` shows, under conditions that hold for all of it."""
         facts = {"n_test": len(self.arms.stars), **conditions}
         return leaderboard(self.scores, facts, self.headroom.optimum())
+
+
+def read_arms(folder: Path) -> ArmTable:
+    """The arms of all families, `ARMS` of a folder. Raises DataError as `Tables.read`."""
+    return joined(ArmTable.read(folder / name) for name in ARMS)
 
 
 def families(tables: Tables) -> Iterator[Family]:
