@@ -236,7 +236,8 @@ def test_inputs_are_scaled_as_they_are_called(table):
         scaled = StandardScaler().fit(x)
         expected = Ridge(1e5).fit(scaled.transform(x), y).predict(scaled.transform(test))
         found = row(table, setting=f"input={name}+restandardised=yes", **wanted)
-        assert table.predictions[found] == pytest.approx(expected, abs=1e-5)    assert len(table.rows(experiment="scaler", seed=1)) == 4
+        assert table.predictions[found] == pytest.approx(expected, abs=1e-5)
+    assert len(table.rows(experiment="scaler", seed=1)) == 4
 
 
 def test_errors_alone_equal_scikit_learn(table):
