@@ -78,7 +78,8 @@ def candidates(scores: ArmScores) -> dict[tuple[str, float, int], Rows]:
     """Arms of the leaderboard, one a run, by (model, noise level, training spectra).
 
     The setting of each run is the one with the highest validation R2 over all experiments that the model takes part in,
-    among the settings that every run was offered: a grid that one run alone searched makes no leaderboard. A model that weights the pixels with each star's error array is one of its own, `<model>_error`: it is shown more.
+    among the settings that every run was offered: a grid that one run alone searched makes no leaderboard. A model that
+    weights the pixels with each star's error array is one of its own, `<model>_error`: it is shown more.
     """
     groups: dict[tuple[str, float, int], list[int]] = {}
     for row, experiment in enumerate(scores.table.experiments):

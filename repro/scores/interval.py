@@ -122,10 +122,11 @@ def resolved(differences: Sequence[Measured]) -> list[bool]:
 
     Together: Holm (1979, Scand. J. Stat. 6, 65) at FAMILY, so that a family of one is judged by its interval alone.
     """
-    order = sorted(range(len(differences)), key=lambda k: differences[k].tail)
-    found = [False] * len(differences)
+    tails = [one.tail for one in differences]
+    order = sorted(range(len(tails)), key=lambda k: tails[k])
+    found = [False] * len(tails)
     for rank, k in enumerate(order):
-        if differences[k].tail >= FAMILY / (len(order) - rank):
+        if tails[k] >= FAMILY / (len(order) - rank):
             break
         found[k] = abs(differences[k].value) > differences[k].half_width
     return found

@@ -4,6 +4,7 @@ import json
 import math
 import zlib
 from dataclasses import replace
+from functools import cache
 
 import numpy as np
 
@@ -276,6 +277,12 @@ def families(**options):
 def everything(**options):
     """All arms of all families in one table."""
     return joined(families(**options).values())
+
+
+@cache
+def small():
+    """All experiments at three noise levels and two sizes; made once, so not to be changed."""
+    return everything(levels=(0.0, 0.1, 1.0), sizes=(1000, 8000))
 
 
 def without(table, **unwanted):
