@@ -328,7 +328,7 @@ def test_each_job_makes_the_same_arms_alone(table):
             found = row(table, **wanted, n_train=arm.n_train, seed=arm.seed)
             assert (table.predictions[found] == np.float32(arm.prediction)).all()
             done += 1
-    assert done > 80
+    assert done > 70
 
 
 def test_three_passes_give_all_levels(monkeypatch):
