@@ -156,6 +156,11 @@ class Gbdt:
         self._report = report
         self._booster: lightgbm.Booster | None = None
 
+    @property
+    def grown(self) -> int:
+        """Number of trees at hand, those after the best one included until the model is stored."""
+        return self._fitted().current_iteration()
+
     def fit(
         self,
         flux: Array | Source | Bins,
@@ -198,10 +203,9 @@ class Gbdt:
             DataError: the model was not fitted, or to another number of pixels.
             ParameterError: fewer trees were grown.
         """
-        booster = self._fitted()
-        grown, wanted = booster.current_iteration(), self.best if trees is None else trees
-        if not 1 <= wanted <= grown:
-            raise ParameterError(f"gbdt: {wanted} trees are wanted of {grown}")
+        booster, wanted = self._fitted(), self.best if trees is None else trees
+        if not 1 <= wanted <= self.grown:
+            raise ParameterError(f"gbdt: {wanted} trees are wanted of {self.grown}")
         _check_flux(flux, booster.num_feature())
         return np.asarray(booster.predict(np.asarray(flux), num_iteration=wanted))
 
