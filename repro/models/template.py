@@ -241,7 +241,7 @@ class Template:
     def _screened(self, flux: Array, error: Array | None, rows: slice) -> tuple[_Stars, Tensor]:
         """Stars of some rows, and the labels of the nodes nearest to them, (n, 5)."""
         templates = self._templates
-        x = torch.from_numpy(np.asarray(flux[rows], dtype=np.float64)).to(templates.device)
+        x = torch.from_numpy(np.ascontiguousarray(flux[rows], dtype=np.float64)).to(templates.device)
         shares = torch.ones(len(x), 1, dtype=torch.float64, device=templates.device)
         if self.uses_error and error is not None:
             weights = self._weights(error[rows], rows.start)
