@@ -135,7 +135,7 @@ def test_without_a_spline_the_answer_is_the_nearest_of_all_nodes(weights):
 
 @pytest.mark.parametrize("weights", ["error", "mean"])
 def test_an_optimiser_of_labels_and_amplitude_finds_the_same_minimum(templates, weights):
-    x, error, _ = stars(10, 5, size=2.0)
+    x, error, _ = stars(10, 5, size=6.0)
     found = fitted(templates, weights).labels(x, error=error)
     on_bound = 0
     for star, weight, labels in zip(x, own_weights(error)[weights], found, strict=True):
