@@ -29,7 +29,8 @@ class Scored:
     @property
     def error(self) -> float:
         """Bootstrap standard error; nan without two finite replicates."""
-        finite = [value for value in self.replicates if np.isfinite(value)]
+        values = np.array(self.replicates, dtype=float)
+        finite = values[np.isfinite(values)]
         return float(np.std(finite, ddof=1)) if len(finite) > 1 else float("nan")
 
 

@@ -17,14 +17,13 @@ from repro.scores.tree import Leaf, Place, Split, Tree
 def everywhere(entries: Sequence[Entry]) -> tuple[list[Place], list[str]]:
     """The places of the matrix, and the models that were measured at all of them, the simplest first.
 
-    Places are those of the models that were measured at most; a model with a size of its own adds none.
+    Places are those of the simplest model of those measured at most; one with a size of its own adds none.
     """
     found: dict[str, set[Place]] = {}
     for entry in entries:
         found.setdefault(entry.model, set()).add((entry.level, entry.size))
-    learnt = {entry.model for entry in entries if entry.n_train}
-    most = max((len(found[model]) for model in learnt), default=0)
-    matrix: set[Place] = set().union(*(found[model] for model in learnt if len(found[model]) == most))
+    learnt = sorted({entry.model for entry in entries if entry.n_train}, key=simplicity)
+    matrix = found[max(learnt, key=lambda model: len(found[model]))] if learnt else set()
     complete = [model for model, at in found.items() if matrix <= at]
     return sorted(matrix), sorted(complete, key=simplicity)
 
@@ -32,7 +31,7 @@ def everywhere(entries: Sequence[Entry]) -> tuple[list[Place], list[str]]:
 def recommendations(entries: Sequence[Entry], compared: Comparisons) -> tuple[Recommendation, ...]:
     """One for each place of the matrix, in order of noise level and size."""
     matrix, models = everywhere(entries)
-    return tuple(_recommended(place, models, entries, compared) for place in matrix) if models else ()
+    return tuple(_recommended(place, models, entries, compared) for place in matrix)
 
 
 def decision_tree(found: Sequence[Recommendation], entries: Sequence[Entry]) -> Tree | None:

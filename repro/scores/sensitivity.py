@@ -93,7 +93,7 @@ def references(scores: ArmScores, cell: Cell, tuned: Mapping[tuple[str, float, i
     matched     topk_clean: Ridge on all pixels, tuned, trained at the noise of the test
                 cross_noise: the same choice, trained at the noise of the test
     ridge       pca, pca_fixed, pls, networks, cnn: Ridge on all pixels, tuned
-    uncut       ols_cut: all singular values
+    uncut       ols_cut, error_only: least squares with all singular values
     raw         scaler: flux as it is (with transformed validation spectra)
     direct      networks, Ridge + MLP: the MLP alone
     out_of_fold networks: Ridge + MLP on residuals of spectra that Ridge did not learn from
@@ -131,8 +131,8 @@ def _among_cells(scores: ArmScores, cell: Cell) -> dict[str, Cell]:
         return {"raw": cell._replace(setting=settings.joined(changed))}
     if cell.experiment == "scaler" and own.get("validation") == "raw":
         return {"raw": cell._replace(setting=settings.joined(own | {"validation": "transformed"}))}
-    if cell.experiment == "ols_cut" and own.get("cut") != "0":
-        return {"uncut": cell._replace(setting="cut=0")}
+    if cell.experiment in ("ols_cut", "error_only") and own.get("cut", "0") != "0":
+        return {"uncut": cell._replace(setting=settings.joined(own | {"cut": "0"}))}
     if cell.experiment == "cnn" and own.get("pool") == "flatten":
         return {"average": cell._replace(setting=settings.joined(own | {"pool": "average"}))}
     if cell.experiment == "trees_fixed":

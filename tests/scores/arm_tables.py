@@ -198,7 +198,7 @@ def _error_only(maker):
             for alpha in (1e-6, 1e-3, 1.0, 100.0):
                 loss = 0.03 * math.log10(alpha / 1e-3) ** 2
                 maker.add("error_only", "ridge", f"input={name}+alpha={alpha:g}", 0.0, n, r2 - loss)
-        maker.add("error_only", "ols", "input=error", 0.0, n, 0.9)
+        maker.add("error_only", "ols", "input=error+cut=0", 0.0, n, 0.9)
         maker.add("error_only", "ols", "input=error+cut=float32", 0.0, n, 0.97)
 
 

@@ -115,3 +115,8 @@ def test_a_model_with_a_size_of_its_own_adds_no_place():
     entries += [entry("template", 1.0, n, n_train=0) for n in (10, 16, 20)]
     assert everywhere(entries) == ([(1.0, 10), (1.0, 20)], ["ridge", "template"])
     assert recommendations([], compared(set())) == ()
+
+
+def test_of_models_measured_at_as_many_places_the_simplest_says_which_they_are():
+    entries = [entry("ridge", level, 10) for level in (0.0, 1.0)] + [entry("mlp", level, 10) for level in (0.5, 1.0)]
+    assert everywhere(entries) == ([(0.0, 10), (1.0, 10)], ["ridge"])

@@ -40,7 +40,7 @@ def test_cells_say_their_score_facts_and_conditions(scores, values):
     assert where == {"n_train": 8000, "level": 1.0, "seeds": 3}
     assert values["cross_noise/ridge/choice=100/noise0/test1/n8000/r2"][1]["test_level"] == 1.0
     assert values["trees/lightgbm/rate=0.05+leaves=31/noise1/n8000/trees"][0].runs == (250.0, 251.0, 252.0)
-    assert "error_only/ols/input=error/noise0/n1000/mae" in values
+    assert "error_only/ols/input=error+cut=0/noise0/n1000/mae" in values
     assert "alpha/ridge/alpha=100/noise1/n8000/mae" not in values
 
 
