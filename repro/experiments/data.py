@@ -139,6 +139,8 @@ class Data:
         """Presentation 0 of the first n training spectra: from memory where the set fits, otherwise from its file."""
         if self._large:
             return self.source(level, n, run)
+        if self.device != "cpu":  # draws its deviates faster than they are carried there
+            return self.resident(level, n, run)
         return FixedSpectra(torch.as_tensor(self.noisy(level, n, run), device=self.device))
 
     def errors(self, n: int) -> Source:

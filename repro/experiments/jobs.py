@@ -26,18 +26,22 @@ class Job(NamedTuple):
     make: Callable[[], Sequence[Arm]]
 
 
-def run_jobs(jobs: Sequence[Job], data: Data, folder: Path, *, settings: str = "", report: Report = silent) -> ArmTable:
-    """Run jobs in order and return the table of all their arms.
+def run_jobs(
+    jobs: Sequence[Job], data: Data, folder: Path, path: Path, *, settings: str = "", report: Report = silent
+) -> None:
+    """Run jobs in order and write the table of all their arms.
 
     Args:
         jobs: at least one.
         data: what they learn from.
-        folder: where finished jobs are kept until all are done; one of other code, data or settings is made again.
+        folder: where finished jobs are kept until the table is written; one of other code, data or settings is made
+            again.
+        path: of the table.
         settings: all parameters that the jobs depend on, as text.
         report: called with the number of jobs done and in all.
 
     Raises:
-        DataError: two jobs have one name; anything that a job raises.
+        DataError: two jobs have one name, or the disk is full; anything that a job raises.
     """
     if len({job.name for job in jobs}) < len(jobs):
         raise DataError("experiments: two jobs have the same name")
@@ -45,16 +49,16 @@ def run_jobs(jobs: Sequence[Job], data: Data, folder: Path, *, settings: str = "
     tables = []
     for number, job in enumerate(jobs):
         report(number, len(jobs))
-        path = folder / f"{job.name}.h5"
-        table = _kept(path, key)
+        finished = folder / f"{job.name}.h5"
+        table = _kept(finished, key)
         if table is None:
             table = arm_table(job.make(), data.stars, {"key": key})
-            table.write(path)
+            table.write(finished)
         tables.append(table)
-    report(len(jobs), len(jobs))
-    shutil.rmtree(folder, ignore_errors=True)
     merged = joined(tables)
-    return replace(merged, conditions={name: v for name, v in merged.conditions.items() if name != "key"})
+    replace(merged, conditions={name: v for name, v in merged.conditions.items() if name != "key"}).write(path)
+    shutil.rmtree(folder, ignore_errors=True)
+    report(len(jobs), len(jobs))
 
 
 def _kept(path: Path, key: str) -> ArmTable | None:

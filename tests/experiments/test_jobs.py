@@ -8,7 +8,7 @@ import pytest
 from repro.errors import DataError
 from repro.experiments import jobs as module
 from repro.experiments.jobs import Job, run_jobs
-from repro.experiments.table import Arm
+from repro.experiments.table import Arm, ArmTable
 from tests.experiments.small import small_data
 
 DATA = small_data()
@@ -40,14 +40,17 @@ class Work:
         return [Arm("alpha", "ridge", f"{name}={level:g}", level, level, 10, 0, prediction) for level in (0.0, 1.0)]
 
 
-def written(table, path):
-    table.write(path)
+def made(jobs, folder, data=DATA, **others):
+    """The bytes of the table of some jobs."""
+    path = folder.with_name(f"{folder.name}.h5")
+    run_jobs(jobs, data, folder, path, **others)
     return path.read_bytes()
 
 
 def test_all_arms_are_in_order_and_nothing_is_left_behind(tmp_path):
     work, steps = Work(), []
-    table = run_jobs(work.jobs(), DATA, tmp_path / "kept", report=lambda done, total: steps.append((done, total)))
+    made(work.jobs(), tmp_path / "kept", report=lambda done, total: steps.append((done, total)))
+    table = ArmTable.read(tmp_path / "kept.h5")
     assert table.settings == ("a=0", "a=1", "b=0", "b=1", "c=0", "c=1")
     assert table.conditions == {"noise": 2.0, "seed": 42}
     assert steps == [(0, 3), (1, 3), (2, 3), (3, 3)]
@@ -55,30 +58,39 @@ def test_all_arms_are_in_order_and_nothing_is_left_behind(tmp_path):
 
 
 def test_a_run_that_was_stopped_goes_on_to_the_same_bytes(tmp_path):
-    whole = run_jobs(Work().jobs(), DATA, tmp_path / "whole")
+    whole = made(Work().jobs(), tmp_path / "whole")
     work = Work(fails="c")
     with pytest.raises(KeyboardInterrupt):
-        run_jobs(work.jobs(), DATA, tmp_path / "kept")
+        made(work.jobs(), tmp_path / "kept")
+    assert not (tmp_path / "kept.h5").exists()
     work.fails = None
-    resumed = run_jobs(work.jobs(), DATA, tmp_path / "kept")
+    assert made(work.jobs(), tmp_path / "kept") == whole
     assert work.done == ["a", "b", "c"]
-    assert written(resumed, tmp_path / "resumed.h5") == written(whole, tmp_path / "whole.h5")
+
+
+def test_what_is_finished_stays_until_the_table_is_written(tmp_path, monkeypatch):
+    work = Work()
+    with monkeypatch.context() as full, pytest.raises(OSError, match="full"):
+        full.setattr(module, "joined", lambda _: (_ for _ in ()).throw(OSError("the disk is full")))
+        made(work.jobs(), tmp_path / "kept")
+    made(work.jobs(), tmp_path / "kept")
+    assert work.done == ["a", "b", "c"]
 
 
 @pytest.mark.parametrize("change", ["nothing", "settings", "data", "code", "torn"])
 def test_what_is_stale_or_torn_is_done_again(tmp_path, code, change):
     work = Work(fails="c")
     with pytest.raises(KeyboardInterrupt):
-        run_jobs(work.jobs(), DATA, tmp_path, settings="one")
+        made(work.jobs(), tmp_path / "kept", settings="one")
     work.fails = None
     work.done.clear()
     data = replace(DATA, seed=43) if change == "data" else DATA
     if change == "code":
         code[0] = "other"
     if change == "torn":
-        kept = (tmp_path / "b.h5").read_bytes()
-        (tmp_path / "b.h5").write_bytes(kept[: len(kept) // 2])
-    run_jobs(work.jobs(), data, tmp_path, settings="two" if change == "settings" else "one")
+        kept = (tmp_path / "kept" / "b.h5").read_bytes()
+        (tmp_path / "kept" / "b.h5").write_bytes(kept[: len(kept) // 2])
+    made(work.jobs(), tmp_path / "kept", data, settings="two" if change == "settings" else "one")
     assert work.done == {"nothing": ["c"], "torn": ["b", "c"]}.get(change, ["a", "b", "c"])
 
 
@@ -90,11 +102,12 @@ def test_the_key_follows_the_code_of_the_models():
 def test_two_jobs_of_one_name_are_refused(tmp_path):
     work = Work()
     with pytest.raises(DataError, match="same name"):
-        run_jobs(work.jobs(("a", "b", "a")), DATA, tmp_path)
+        made(work.jobs(("a", "b", "a")), tmp_path / "kept")
     assert work.done == []
 
 
 def test_predictions_are_kept_as_they_are(tmp_path):
-    table = run_jobs(Work().jobs(), DATA, tmp_path)
+    made(Work().jobs(), tmp_path / "kept")
+    table = ArmTable.read(tmp_path / "kept.h5")
     expected = np.float32([DATA.stars.table["log_g"] + number for number in (1, 1, 2, 2, 3, 3)])
     assert (table.predictions == expected).all()

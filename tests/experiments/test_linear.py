@@ -15,6 +15,7 @@ from repro.experiments.jobs import run_jobs
 from repro.experiments.linear import error_only, levels, linear_jobs, plan, scaler
 from repro.experiments.linear.plan import runs_and_sizes
 from repro.experiments.linear.shared import SharedMoments
+from repro.experiments.table import ArmTable
 from repro.training.spectra import as_source
 from tests.experiments.small import small_data
 
@@ -33,7 +34,9 @@ def one_thread():
 
 @pytest.fixture(scope="module")
 def table(tmp_path_factory):
-    return run_jobs(linear_jobs(DATA, PLAN, LEVELS), DATA, tmp_path_factory.mktemp("jobs"))
+    folder = tmp_path_factory.mktemp("jobs")
+    run_jobs(linear_jobs(DATA, PLAN, LEVELS), DATA, folder / "kept", folder / "linear.h5")
+    return ArmTable.read(folder / "linear.h5")
 
 
 def row(table, **wanted):

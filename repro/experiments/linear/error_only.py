@@ -9,7 +9,8 @@ permuted      the errors of other stars: what the procedure finds where there is
 statistics    ten numbers of the array: mean, standard deviation, smallest, largest, and six quantiles.
 smoothed      errors as a pipeline would know them, which sees noisy flux alone. The flux at noise level 1 is smoothed
               by a running mean over 31 pixels (13 A), F; its pixel-to-pixel scatter gives an amplitude a. Per pixel,
-              a line error = a (c + d F) is fitted to the training stars, and its values replace the errors.
+              a line error = a (c + d F) is fitted to the training stars, and its values replace the errors: they
+              can say no more of a star than its noisy flux does.
 
 No noise is added to the input: noise level 0. The stored errors are those of level 1 whatever the parameter `noise`.
 """

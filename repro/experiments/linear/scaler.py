@@ -22,7 +22,7 @@ from repro.experiments.linear.inputs import Form, Formed, formed
 from repro.experiments.linear.levels import PUBLISHED_ALPHA
 from repro.experiments.linear.plan import PUBLISHED, Cell, LinearPlan, Seen, best, setting
 from repro.experiments.table import Arm
-from repro.models.moments import moments
+from repro.models.moments import Moments, moments
 from repro.models.ridge import ridge_path
 from repro.training.spectra import Validation
 
@@ -57,7 +57,8 @@ def _scaler(data: Data, n: int, run: int) -> list[Arm]:
             return function(x, stored * (PUBLISHED * data.noise), mean, deviation)
 
         source = Formed(form, shown.shape[1], (shown, data.errors(n)))
-        arms += _of_form(name, source, data, _seen(data, form), Cell(PUBLISHED, n, run))
+        known = raw if name == "raw" else moments(source, data.y[:n], device=data.device)
+        arms += _of_form(name, known, _seen(data, form), Cell(PUBLISHED, n, run))
     return arms
 
 
@@ -67,8 +68,7 @@ def _seen(data: Data, form: Form) -> Seen:
     return Seen(Validation(shown, validation.y), formed(form, data.device, data.test_flux(PUBLISHED), data.test.error))
 
 
-def _of_form(name: str, source: Formed, data: Data, seen: Seen, cell: Cell) -> list[Arm]:
-    known = moments(source, data.y[: cell.n_train], device=data.device)
+def _of_form(name: str, known: Moments, seen: Seen, cell: Cell) -> list[Arm]:
     facts = {"uses_error": float(name.startswith("snr"))}
     tuned = best(ridge_path(known, ALPHAS), seen.validation)
     arms = cell.arms("scaler", "ridge", tuned, [setting(input=name)], seen, facts)
