@@ -38,6 +38,7 @@ UNLIKE: Final = 0.1  # share of a star's weights, rms, that these may miss
 _STARS: Final = 1024  # fitted together: each needs 0.2 MB
 _AT_ONCE: Final = {"cpu": 32, "cuda": 1024}  # templates: each gathers 0.5 MB, which stay in the cache of a processor
 _STEPS: Final = 40  # at most; stars at noise level 1 need six
+_ROUNDING: Final = 1e-13  # of x.x: chi2 is known no better
 _SETTLED: Final = 1e-2  # of chi2 over the pixels: a step that is expected to gain less is the last
 
 
@@ -290,7 +291,7 @@ def refined(templates: Templates, start: Tensor, stars: _Stars) -> Tensor:
     for _ in range(_STEPS):
         here = now.part(active)
         step, gain = _step(here, labels[active], damping[active], templates)
-        going = gain > _SETTLED * here.chi2 / templates.basis.shape[1]
+        going = gain > _SETTLED * here.chi2 / templates.basis.shape[1] + _ROUNDING * stars.square[active]
         trial = (labels[active] + step).clamp(templates.low, templates.high)
         labels[active[~going]] = trial[~going]
         active, trial = active[going], trial[going]
