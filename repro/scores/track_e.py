@@ -10,7 +10,18 @@ from typing import Final
 from repro.scores.track_f import Family, Tables, by_conditions, items
 
 # first parts of the addresses, whole or up to the model
-_KEPT: Final = ("error_only", "metadata", "ols", "ols_cut", "networks", "alpha_edge", "topk", "topk_clean", "pca", "pls")
+_KEPT: Final = (
+    "error_only",
+    "metadata",
+    "ols",
+    "ols_cut",
+    "networks",
+    "alpha_edge",
+    "topk",
+    "topk_clean",
+    "pca",
+    "pls",
+)
 _MODELS: Final = ("ols", "ridge", "mlp", "residual_mlp")
 _BY_MODEL: Final = ("leaderboard", "scaling", "headroom")
 
