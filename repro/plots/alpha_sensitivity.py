@@ -24,9 +24,9 @@ def draw(scores: ArmScores, path: str | Path) -> Path:
     """Left: every level at the largest size. Right: what validation chooses, and the two units of the penalty.
 
     Standardised flux has pixels of variance 1, so that a penalty on its coefficients is one on those of the flux as it
-    is times the variance of the pixels; where the arms tell its mean, the dashed lines are drawn in those units too.
+    is times the variance of the pixels; where the arms tell its median, they are drawn in those units too.
     """
-    raw, standardised = (_paths(scores, name) for name in ("alpha", "alpha_standardised"))
+    raw, standardised = _paths(scores, "alpha", "alpha_edge"), _paths(scores, "alpha_standardised")
     with style():
         figure = Figure(figsize=(11.4, 7.2), layout="constrained")
         left, right = figure.subfigures(1, 2, squeeze=False, width_ratios=(1.0, 0.95))[0]
@@ -38,8 +38,8 @@ def draw(scores: ArmScores, path: str | Path) -> Path:
         return save(figure, path)
 
 
-def _paths(scores: ArmScores, experiment: str) -> list[Point]:
-    found = [point for point in points(scores, experiment=experiment) if point.matched]
+def _paths(scores: ArmScores, *experiments: str) -> list[Point]:
+    found = [point for name in experiments for point in points(scores, experiment=name) if point.matched]
     return sorted(found, key=lambda point: point.number("alpha"))
 
 
@@ -104,7 +104,7 @@ def _units(axes: Axes, raw: list[Point], standardised: list[Point]) -> None:
             if np.isfinite(variance).all():
                 axes.plot(_alphas(other) * variance, [point.value for point in other], ":", color="black", lw=1.2)
     if any(line.get_linestyle() == ":" for line in axes.lines):
-        axes.plot([], [], ":", color="black", lw=1.2, label="standardised, in units of the flux as it is")
+        axes.plot([], [], ":", color="black", lw=1.2, label="standardised, α times the median variance of a pixel")
     label = f"best of 32 000 as it is, of 100 000 and\n1 000 000 standardised ({WHERE})"
     published(axes, (RIDGE_BEST[_LEVEL], *RIDGE_BEST_STANDARDISED.values()), label)
     axes.set_xscale("log")

@@ -53,7 +53,8 @@ def draw(scores: ArmScores, path: str | Path) -> Path:
                 _panel(axes, scores, own, tuned, level, n)
                 axes.set_title(f"noise {level:g}, {count(n)} spectra, {number:g} steps", fontsize=9)
             fit_r2(*row)
-            row[0].set_ylabel(SCALE)
+            for axes in row:
+                axes.set_ylabel(SCALE if axes is row[0] else "R²")
         for axes in panels[-1]:
             kernels = sorted({point.number("kernel") for point in found} | {x for x, _ in CNN[0.001]})
             axes.set_xscale("log")

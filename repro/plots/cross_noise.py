@@ -35,7 +35,6 @@ def draw(scores: ArmScores, path: str | Path) -> Path:
         for axes, (title, found) in zip(row, panels.items(), strict=True):
             image = _map(axes, scores, found)
             axes.set_title(title, fontsize=9)
-        row[0].set_ylabel("noise level of the training spectra")
         figure.colorbar(image, ax=list(row), label="R² of log g (colour ends at 0 and 1)", aspect=30)
         heading(
             figure,
@@ -81,7 +80,7 @@ def _map(axes: Axes, scores: ArmScores, found: list[Point]) -> QuadMesh:
             axes.add_patch(Rectangle((column - 0.5, row - 0.5), 1, 1, fill=False, ec=ORANGE, lw=2.0, zorder=3))
     axes.set_xticks(range(len(test)), [f"{level:g}" for level in test])
     axes.set_yticks(range(len(train)), [f"{level:g}" for level in train])
-    axes.set_xlabel("noise level of the test spectra")
+    axes.set(xlabel="noise level of the test spectra", ylabel="noise level of the training spectra")
     return image
 
 

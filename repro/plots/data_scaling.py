@@ -29,8 +29,8 @@ def draw(board: Leaderboard, path: str | Path) -> Path:
             axes.set_visible(False)
         for axes, level in zip(panels.flat, board.levels, strict=False):
             _panel(axes, board, models, level)
-        for axes in panels[:, 0]:
-            axes.set_ylabel(SCALE)
+        for axes in panels.flat:
+            axes.set_ylabel(SCALE if axes in panels[:, 0] else "R²")
         log_x(panels[0, 0])
         for column in range(columns):
             below = [axes for axes in panels[:, column] if axes.get_visible()][-1]

@@ -227,8 +227,11 @@ def seeds_of(axes: Axes, x: float, point: Point, look: Look) -> None:
 def reference(axes: Axes, r2: Measured, label: str, colour: str = "black", line: str = "--") -> None:
     """An R2 as a horizontal line, its interval as a band."""
     half = half_width(r2)
+    low, high = r2.value - half, r2.value + min(half, 0.9 * abs(1.0 - r2.value))
     axes.axhline(r2.value, color=colour, lw=1.0, ls=line, label=label, zorder=1.6)
-    axes.axhspan(r2.value - half, min(r2.value + half, 1.0), color=colour, alpha=0.08, lw=0)
+    axes.axhspan(low, high, color=colour, alpha=0.08, lw=0)
+    for end in (low, high):
+        axes.axhline(end, color=colour, lw=0.4, alpha=0.3, zorder=1.4)
 
 
 def common_legend(figure: Figure, panels: Iterable[Axes], ncols: int) -> None:
@@ -259,5 +262,5 @@ def legend_below(axes: Axes, drop: float, ncols: int = 2, **options: Any) -> Non
 
 def heading(figure: Figure, title: str, note: str = INTERVAL) -> None:
     """A title over the whole figure, and what its marks mean, in lines as long as the figure is wide."""
-    lines = wrap(note, int(14.5 * figure.get_size_inches()[0]))
-    figure.suptitle("\n".join((title, *lines)), fontsize=9.0)
+    width = int(13.5 * figure.get_size_inches()[0])
+    figure.suptitle("\n".join((*wrap(title, width), *wrap(note, width))), fontsize=9.0)

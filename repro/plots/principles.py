@@ -3,25 +3,22 @@
 from collections.abc import Sequence
 from pathlib import Path
 from textwrap import wrap
-from typing import Final, NamedTuple
+from typing import Final
 
 from matplotlib.figure import Figure
 
 from repro.plots.style import AMBER, BLUE, GREY, ORANGE, save, style
+from repro.scores.board import Principle
 
-
-class Principle(NamedTuple):
-    """One row: plain text, whoever judged it."""
-
-    name: str
-    statement: str
-    measured: str
-    verdict: str
-    experiment: str  # behind it
-
-
-_COLUMNS: Final = {"name": 9, "statement": 62, "measured": 34, "verdict": 17, "experiment": 40}  # width in characters
-_TITLES: Final = ("", "principle", "measured", "verdict", "experiment behind it")
+# field -> title and width in characters
+_COLUMNS: Final = {
+    "id": ("", 13),
+    "statement": ("principle", 62),
+    "claimed": ("claimed", 24),
+    "measured": ("measured", 30),
+    "verdict": ("verdict", 20),
+    "experiment": ("experiment behind it", 34),
+}
 _MARKS: Final = {
     "REPRODUCED": ("✓", BLUE),
     "NOT REPRODUCED": ("✗", ORANGE),
@@ -33,26 +30,26 @@ _INCH: Final = 0.062  # inches a character
 
 def draw(principles: Sequence[Principle], path: str | Path) -> Path:
     """Draw all rows, in order; a verdict that is none of the three is written without a mark."""
-    widths = list(_COLUMNS.values())
-    rows = [[wrap(text, width - 2) or [""] for text, width in zip(row, widths, strict=True)] for row in principles]
-    heights = [max(len(cell) for cell in row) for row in rows]
+    widths = [width for _, width in _COLUMNS.values()]
+    rows = [[wrap(getattr(one, name), width - 2) for name, (_, width) in _COLUMNS.items()] for one in principles]
+    heights = [max(1, *map(len, row)) for row in rows]
     total = sum(heights) + 0.7 * len(rows) + 4.0
     left = [sum(widths[:k]) for k in range(len(widths))]
     with style():
         figure = Figure(figsize=(_INCH * sum(widths) + 0.3, _LINE * total), layout="constrained")
         axes = figure.subplots()
         axes.set_axis_off()
-        axes.set(xlim=(-1, sum(widths)), ylim=(total - 2.0, -2.0), xlabel="columns", ylabel="rows")
-        for x, title in zip(left, _TITLES, strict=True):
+        axes.set(xlim=(-1, sum(widths)), ylim=(total - 2.0, -2.0))
+        for x, (title, _) in zip(left, _COLUMNS.values(), strict=True):
             axes.text(x, -0.6, title, weight="bold", fontsize=8.5, va="center")
         y = 0.4
         for principle, row, height in zip(principles, rows, heights, strict=True):
             axes.axhline(y, color="0.85", lw=0.7)
             mark, colour = _MARKS.get(principle.verdict, ("", GREY))
-            for column, (x, cell) in enumerate(zip(left, row, strict=True)):
-                words = "\n".join(cell)
-                shown = f"{mark} {words}".strip() if column == 3 else words
-                ink = colour if column == 3 else "black"
+            for x, name, cell in zip(left, _COLUMNS, row, strict=True):
+                words, judged = "\n".join(cell), name == "verdict"
+                shown = f"{mark} {words}".strip() if judged else words
+                ink = colour if judged else "black"
                 axes.text(x, y + 0.35, shown, color=ink, fontsize=7.5, va="top", linespacing=1.25)
             y += height + 0.7
         figure.suptitle(f"Principles and what the matrix says of them: {_counts(principles)}", fontsize=10)

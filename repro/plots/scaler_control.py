@@ -7,24 +7,25 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from repro.plots.matrix import Look, Point, bars_across, heading, legend_below, number, points
+from repro.plots.matrix import Look, Point, bars_across, common_legend, heading, number, points
 from repro.plots.style import BLUE, GREEN, ORANGE, SKY, count, save, style
 from repro.scores.arms import ArmScores
+from repro.scores.names import display
 from repro.scores.published_matrix import SCALER, WHERE
 
 _INPUTS: Final = {
     "raw": "flux as it is",
     "standardised": "standardised",
     "centred": "centred",
-    "scaled": "divided by its spread",
-    "snr": "flux / error (uses the error)",
-    "snr_centred": "flux / error, centred\n(uses the error)",
+    "scaled": "divided by\nits spread",
+    "snr": "flux / error\n(uses the error)",
+    "snr_centred": "flux / error,\ncentred\n(uses the error)",
 }
 # part of the setting that tells two series apart, then by its value how they are drawn and what they are
 _SERIES: Final = {
     "lightgbm": {
         "transformed": (Look(GREEN, "o", "-"), "early stopping on validation spectra scaled alike"),
-        "raw": (Look(ORANGE, "s", ":"), "early stopping on validation spectra left as they are (number of trees)"),
+        "raw": (Look(ORANGE, "s", ":"), "early stopping on validation spectra left as they are"),
     },
     "ridge": {
         "": (Look(BLUE, "o", "-"), "penalty by validation for each input"),
@@ -32,7 +33,6 @@ _SERIES: Final = {
     },
 }
 _PART: Final = {"lightgbm": "validation", "ridge": "restandardised"}
-_TITLES: Final = {"lightgbm": "LightGBM", "ridge": "Ridge"}
 
 
 def drawable(scores: ArmScores) -> bool:
@@ -50,10 +50,11 @@ def draw(scores: ArmScores, path: str | Path) -> Path:
         for axes, model in zip(panels, models, strict=True):
             own = [point for point in found if point.cell.model == model]
             _panel(axes, model, own)
-        panels[0].set_yticks(range(len(_INPUTS)), list(_INPUTS.values()))
+        panels[0].set_yticks(range(len(_INPUTS)), list(_INPUTS.values()), fontsize=8)
         panels[0].set_ylim(len(_INPUTS) - 0.5, -0.5)
         panels[0].set_ylabel("input")
-        title = f"Scaling of the input, {count(len(scores.table.truth))} test stars"
+        title = f"Scaling of the input, {count(len(scores.table.truth))} test stars; numbers: trees at the end"
+        common_legend(figure, panels, len(models))
         heading(figure, title)
         return save(figure, path)
 
@@ -79,5 +80,4 @@ def _panel(axes: Axes, model: str, own: list[Point]) -> None:
     axes.set_xlim(low, high + 0.12 * (high - low) * (model == "lightgbm"))  # room for the numbers of trees
     axes.axvline(0.0, color="black", lw=0.6)
     axes.xaxis.set_major_formatter(lambda value, _: number(round(value, 6)))
-    axes.set(xlabel="R² of log g", title=f"{_TITLES[model]}, noise {level:g}, {count(n)} spectra")
-    legend_below(axes, 0.14, ncols=1)
+    axes.set(xlabel="R² of log g", title=f"{display(model)}, noise {level:g}, {count(n)} spectra")

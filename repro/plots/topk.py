@@ -53,8 +53,7 @@ def draw(scores: ArmScores, path: str | Path) -> Path:
         for row, model in zip(panels, models, strict=True):
             for axes, level in zip(row, levels, strict=True):
                 _panel(axes, scores, found, tuned, model, level)
-                axes.set_xlabel("pixels k")
-            row[0].set_ylabel(SCALE)
+                axes.set(xlabel="pixels k", ylabel=SCALE if axes is row[0] else "R²")
         title = f"Models on k pixels, retrained there, {count(len(scores.table.truth))} test stars"
         heading(figure, title)
         common_legend(figure, panels.flat, 2)

@@ -44,13 +44,13 @@ def draw(scores: ArmScores, path: str | Path) -> Path:
     columns = min(_COLUMNS, len(levels))
     rows = -(-len(levels) // columns)
     with style():
-        figure = Figure(figsize=(max(3.7 * columns, 6.5), 1.3 + 2.9 * rows), layout="constrained")
+        figure = Figure(figsize=(max(3.7 * columns, 8.0), 1.3 + 2.9 * rows), layout="constrained")
         panels = figure.subplots(rows, columns, squeeze=False)
         for place, axes in enumerate(panels.flat):
             axes.set_visible(place < len(levels))
         for axes, level in zip(panels.flat, levels, strict=False):
             _panel(axes, level, stopped, cut, looks)
-            axes.set(xlabel="trees", ylabel=SCALE if axes in panels[:, 0] else "")
+            axes.set(xlabel="trees", ylabel=SCALE if axes in panels[:, 0] else "R²")
         title = f"Boosted trees (LightGBM), {count(len(scores.table.truth))} test stars"
         heading(figure, f"{title}; lines: cut at fixed numbers, with bars: early stopping")
         common_legend(figure, panels.flat, 3)
