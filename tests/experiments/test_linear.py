@@ -11,13 +11,15 @@ from sklearn.decomposition import PCA
 from sklearn.linear_model import Ridge
 from sklearn.preprocessing import StandardScaler
 
+from repro.experiments import data as data_module
+from repro.experiments.data import Data
 from repro.experiments.jobs import run_jobs
 from repro.experiments.linear import error_only, levels, linear_jobs, plan, scaler
 from repro.experiments.linear.plan import runs_and_sizes
 from repro.experiments.linear.shared import SharedMoments
 from repro.experiments.table import ArmTable
 from repro.training.spectra import as_source
-from tests.experiments.small import small_data
+from tests.experiments.small import small_data, write_sets
 
 LEVELS = (0.0, 0.1, 0.2, 0.5, 1.0, 2.0)
 PLAN = SimpleNamespace(sizes=(20, 100, 200), seeds=2, repeated=(0.1, 1.0), components=(2, 5, 400), pixels=(3, 8, 400))
@@ -332,6 +334,27 @@ def test_each_job_makes_the_same_arms_alone(table):
             assert (table.predictions[found] == np.float32(arm.prediction)).all()
             done += 1
     assert done > 70
+
+
+def test_spectra_that_stay_in_their_file_give_the_same_arms(tmp_path, monkeypatch):
+    few = SimpleNamespace(sizes=(16, 32), seeds=1, repeated=(1.0,), components=(3,), pixels=(5,))
+    write_sets(tmp_path)
+    names = ("level0.5_n32_run0", "scaler_run0", "error_n32", "error_fixed_n16", "error_drawn_n16_run0")
+
+    def arms():
+        data = Data(tmp_path, 42, 2.0)
+        jobs = {job.name: job for job in linear_jobs(data, few, (0.5, 1.0))}
+        return data, [arm for name in names for arm in jobs[name].make()]
+
+    remembered, at_hand = arms()
+    monkeypatch.setattr(data_module, "_REMEMBERED", 1000)
+    streamed, from_file = arms()
+    assert "train" in remembered.__dict__
+    assert "train" not in streamed.__dict__  # never in memory as a whole
+    assert len(at_hand) == len(from_file) > 50
+    for one, other in zip(at_hand, from_file, strict=True):
+        assert one.setting == other.setting
+        assert other.prediction == pytest.approx(one.prediction, abs=1e-6)
 
 
 def test_three_passes_give_all_levels(monkeypatch):
