@@ -7,8 +7,8 @@ import pytest
 import torch
 
 from repro.errors import DataError
-from repro.experiments.jobs import run_jobs
 from repro.experiments.roster import ROSTER, Entry, Setup, roster_jobs
+from repro.experiments.table import arm_table
 from repro.labels import LABELS
 from repro.models.template import Template, Templates
 from repro.spectra.lattice import Lattice
@@ -59,12 +59,13 @@ class Mean:
         return self.answer(self.mean + 0.1 * flux[:, 0])
 
 
-def table_of(jobs, folder):
-    return run_jobs(jobs, DATA, folder)
+def table_of(jobs):
+    assert len({job.name for job in jobs}) == len(jobs)
+    return arm_table([arm for job in jobs for arm in job.make()], DATA.stars)
 
 
-def test_template_fits_need_no_training_set_and_no_settings(grid, tmp_path):
-    table = table_of(roster_jobs(DATA, PLAN, LEVELS, grid), tmp_path / "jobs")
+def test_template_fits_need_no_training_set_and_no_settings(grid):
+    table = table_of(roster_jobs(DATA, PLAN, LEVELS, grid))
     assert set(table.experiments) == set(table.models) == {"template"}
     assert not table.n_train.any()
     assert not table.seeds.any()
@@ -93,7 +94,7 @@ def test_without_a_node_grid_its_models_are_left_out(grid):
 
 
 @pytest.mark.parametrize("uses_error", [False, True])
-def test_a_new_model_sees_the_common_spectra_of_every_cell(uses_error, tmp_path):
+def test_a_new_model_sees_the_common_spectra_of_every_cell(uses_error):
     made = []
 
     def make(setup):
@@ -101,7 +102,7 @@ def test_a_new_model_sees_the_common_spectra_of_every_cell(uses_error, tmp_path)
         made.append(Mean(uses_error))
         return made[-1]
 
-    table = table_of(roster_jobs(DATA, PLAN, LEVELS, None, [Entry("mean", make, "a=1")]), tmp_path / "jobs")
+    table = table_of(roster_jobs(DATA, PLAN, LEVELS, None, [Entry("mean", make, "a=1")]))
     cells = [(0, 20, level) for level in LEVELS] + [(0, 100, level) for level in LEVELS]
     cells += [(1, 20, level) for level in LEVELS] + [(1, 100, 1.0)]
     assert list(zip(table.seeds, table.n_train, table.train_noise, strict=True)) == cells
