@@ -23,7 +23,7 @@ Rows = NDArray[np.intp]
 Metric = Literal["r2", "rmse", "mae"]
 
 _CLOSED: Final = ("ols", "ridge", "pca_ridge", "pls")  # nothing in these is random but the noise they learn from
-_RANDOM: Final = ("random", "shuffled", "permuted")  # nor in their settings but for these
+_RANDOM: Final = ("random", "shuffled", "permuted", "smoothed")  # nor in their settings but for these
 _BLOCK: Final = 50_000_000  # bytes of squared errors held at a time
 
 
@@ -98,16 +98,20 @@ class ArmScores:
         """Whether it was run."""
         return cell in self._places
 
-    def seeded(self, row: int) -> bool:
-        """Whether an arm with another seed would differ: not without training, nor in closed form without noise."""
+    def seeded(self, rows: Rows) -> bool:
+        """Whether arms of other seeds differ, or would: not without training, nor in closed form without noise."""
         t = self.table
-        closed = t.models[row] in _CLOSED and t.train_noise[row] == 0
-        return t.n_train[row] > 0 and not (closed and not any(word in t.settings[row] for word in _RANDOM))
+        closed = all(
+            t.n_train[row] == 0
+            or (t.models[row] in _CLOSED and t.train_noise[row] == 0 and not any(w in t.settings[row] for w in _RANDOM))
+            for row in rows
+        )
+        return not closed or any(not np.array_equal(t.predictions[row], t.predictions[rows[0]]) for row in rows)
 
     def measured(self, of: Cell | Rows, metric: Metric = "r2") -> Measured:
         """A score of a cell, or of arms of other seeds each."""
         rows = self.rows(of) if isinstance(of, Cell) else of
-        return _over_runs(getattr(self, metric)[rows], any(self.seeded(row) for row in rows))
+        return _over_runs(getattr(self, metric)[rows], self.seeded(rows))
 
     def difference(self, first: Cell | Rows, second: Cell | Rows) -> Measured:
         """R2 of the first minus that of the second, paired as in `combined`."""
@@ -126,7 +130,7 @@ class ArmScores:
             ParameterError: they have no seed in common.
         """
         groups = [self.rows(one) if isinstance(one, Cell) else one for one in of]
-        seeded = [any(self.seeded(row) for row in rows) for rows in groups]
+        seeded = [self.seeded(rows) for rows in groups]
         runs = [dict(zip(self.table.seeds[rows].tolist(), rows, strict=True)) for rows in groups]
         of_seeded = [own for own, free in zip(runs, seeded, strict=True) if free]
         common = sorted(set.intersection(*map(set, of_seeded))) if of_seeded else [0]

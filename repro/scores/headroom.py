@@ -41,7 +41,7 @@ class Headroom:
         self._table = _kept(self._whole, np.isin(self._whole.stars, posterior.stars))
         flux = posterior.mean[posterior.observers.index("flux")]
         self._result = efficiency(self._table, (posterior_mean(posterior.stars, posterior.truth, flux, "flux"),))
-        self._seeded = {model: scores.seeded(rows[0]) for model, rows in self._rows.items()}
+        self._seeded = {model: scores.seeded(rows) for model, rows in self._rows.items()}
         self._sizes = {model: int(scores.table.n_train[rows[0]]) for model, rows in self._rows.items()}
 
     def optimum(self) -> Optimum:

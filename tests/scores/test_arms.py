@@ -98,6 +98,18 @@ def test_what_seeds_enter(experiment, model, setting, level, n, seeded):
     assert one.seeded is seeded and one.scored().runs == ((one.value,) if seeded else ())
 
 
+def test_runs_that_differ_are_runs_whatever_the_fit_is_called():
+    maker = Maker(sizes=(10,))
+    maker.add("alpha", "ridge", "alpha=1", 0.0, 10, 0.5)
+    maker.add("alpha", "ridge", "alpha=2", 0.0, 10, 0.5, seeds=(0, 1))
+    table = maker.table()
+    table.predictions[4] += 0.1
+    scores = ArmScores(table)
+    same, other = (scores.measured(cell) for cell in scores.cells())
+    assert len(same.runs) == 1 and not same.seeded
+    assert len(other.runs) == 2 and other.seeded
+
+
 def test_cells_without_a_common_seed_and_doubled_arms_are_refused():
     maker = Maker(sizes=(10,))
     maker.add("networks", "mlp", "", 1.0, 10, 0.5, seeds=(0,))
