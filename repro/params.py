@@ -86,8 +86,10 @@ class MatrixParams(_Section):
     tree_rates: tuple[float, ...] = _increasing()
     tree_leaves: tuple[int, ...] = _increasing()
     network_levels: tuple[float, ...] = _levels()
+    network_sizes: tuple[int, ...] = _increasing()  # some of `sizes`
     epochs: int = _at_least(1)  # of the perceptrons
-    cnn_size: int = _at_least(1)
+    cnn_size: int = _at_least(1)  # one of `sizes`
+    cnn_batch: int = _at_least(1)
     cnn_kernels: tuple[int, ...] = _increasing()  # pixels
     cnn_rates: tuple[float, ...] = _increasing()
     cnn_steps: tuple[int, ...] = _increasing()
@@ -235,11 +237,13 @@ def read_params(path: str | Path = "params.yaml") -> Params:
 def _check_matrix(scale: ScaleParams, levels: tuple[float, ...], where: str) -> None:
     """Raise ParameterError where a scale's matrix asks for more spectra or other noise levels than there are."""
     matrix = scale.trackF
-    for key, sizes in (("sizes", matrix.sizes), ("cnn_size", (matrix.cnn_size,))):
-        if max(sizes) > scale.train:
-            raise ParameterError(
-                f"{where}.trackF.{key} = {max(sizes)} exceeds {where.split()[-1]}.train = {scale.train}"
-            )
+    if matrix.sizes[-1] > scale.train:
+        raise ParameterError(
+            f"{where}.trackF.sizes = {matrix.sizes[-1]} exceeds {where.split()[-1]}.train = {scale.train}"
+        )
+    for key, some in (("cnn_size", (matrix.cnn_size,)), ("network_sizes", matrix.network_sizes)):
+        for size in set(some) - set(matrix.sizes):
+            raise ParameterError(f"{where}.trackF.{key}: {size} is not one of {where.split()[-1]}.trackF.sizes")
     for key, chosen in (("repeated", matrix.repeated), ("network_levels", matrix.network_levels)):
         unknown = sorted(set(chosen) - set(levels))
         if unknown:

@@ -67,7 +67,8 @@ def test_size_is_the_section_that_scale_names(tmp_path: Path, scale: str) -> Non
         ({"spectra__mag_min": 23.0}, "spectra.mag_min = 23 exceeds spectra.mag_max = 22.5"),
         ({"ci__trackF__sizes": [1000, 9000]}, "ci.trackF.sizes = 9000 exceeds ci.train = 8000"),
         ({"ci__trackF__sizes": [1000.5]}, "ci.trackF.sizes = [1000.5]"),
-        ({"lab__trackF__cnn_size": 200_000}, "lab.trackF.cnn_size = 200000 exceeds lab.train = 100000"),
+        ({"lab__trackF__cnn_size": 200_000}, "lab.trackF.cnn_size: 200000 is not one of lab.trackF.sizes"),
+        ({"ci__trackF__network_sizes": [3000]}, "ci.trackF.network_sizes: 3000 is not one of ci.trackF.sizes"),
         ({"ci__trackF__repeated": [0.3]}, "ci.trackF.repeated: 0.3 is not one of trackF.levels"),
         ({"trackF__levels": [-0.1, 1.0]}, "trackF.levels = [-0.1, 1.0]"),
         (
