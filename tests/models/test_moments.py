@@ -55,14 +55,17 @@ def test_every_spectrum_is_asked_for_once_and_few_at_a_time(pixels):
 
 
 @pytest.mark.parametrize(("n", "pixels"), [(300, 40), (30, 40)])
-def test_standardised_pixels_are_scikit_learn_after_its_scaler(n, pixels):
+@pytest.mark.parametrize("weighted", [False, True])
+@pytest.mark.filterwarnings("ignore:invalid value encountered in sqrt:RuntimeWarning")  # theirs, of a constant pixel
+def test_standardised_pixels_are_scikit_learn_after_its_scaler(n, pixels, weighted):
     flux, y = problem(n, pixels)
+    weight = np.random.default_rng(1).uniform(0.1, 3.0, size=n) if weighted else None
     flux[:, 1] *= 100.0
     flux[:, 2] = 0.3  # constant
-    scaler = StandardScaler().fit(flux.astype(np.float64))
-    path = ridge_path(moments(flux, y).standardised(), ALPHAS)
+    scaler = StandardScaler().fit(flux.astype(np.float64), sample_weight=weight)
+    path = ridge_path(moments(flux, y, weight=weight).standardised(), ALPHAS)
     for column, alpha in enumerate(ALPHAS):
-        theirs = ScikitRidge(alpha).fit(scaler.transform(flux.astype(np.float64)), y)
+        theirs = ScikitRidge(alpha).fit(scaler.transform(flux.astype(np.float64)), y, sample_weight=weight)
         estimates = theirs.predict(scaler.transform(flux.astype(np.float64)))
         assert path.predict(flux)[:, column] == pytest.approx(estimates, abs=1e-9)
         assert path.coefficients[:, column] == pytest.approx(theirs.coef_ / scaler.scale_, rel=1e-7, abs=1e-10)

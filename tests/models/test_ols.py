@@ -66,6 +66,7 @@ def test_the_model_keeps_its_rank_and_refuses_what_is_no_cut():
     flux, y = problem(60, 8)
     model = Ols(FLOAT32).fit(flux, y)
     assert (model.rank, model.chosen["cut"]) == (8, 60 * EPS)
+    assert Ols(FLOAT32).fit(flux[:5], y[:5]).chosen["cut"] == 8 * EPS
     for wrong in (-0.1, 1.0, float("nan")):
         with pytest.raises(ParameterError, match="the cut must lie in 0"):
             Ols(wrong)

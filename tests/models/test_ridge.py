@@ -1,4 +1,4 @@
-"""Ridge against scikit-learn, plain inverses and repeated spectra."""
+"""Ridge against scikit-learn, on noisy spectra and what cannot be fitted."""
 
 import numpy as np
 import pytest
@@ -6,19 +6,9 @@ import torch
 from sklearn.linear_model import Ridge as ScikitRidge
 
 from repro.errors import DataError, ParameterError
-from repro.models.factors import banded
 from repro.models.ridge import Ridge
 from repro.training.spectra import NoisySpectra, Validation, blocks
-
-ALPHAS = (1e-2, 1.0, 30.0, 1e3)
-
-
-def problem(n, pixels, seed=0):
-    rng = np.random.default_rng(seed)
-    signal = rng.normal(size=(n, 3))
-    flux = 0.5 + 0.1 * signal @ rng.normal(size=(3, pixels)) + 0.05 * rng.normal(size=(n, pixels))
-    y = 3.0 + signal[:, 0] + 0.3 * signal[:, 1] ** 2
-    return flux.astype(np.float32), y
+from tests.models.spectra_like import ALPHAS, problem
 
 
 @pytest.mark.parametrize(("n", "pixels"), [(700, 60), (50, 60), (60, 60), (2, 5), (40, 1)])
@@ -45,23 +35,6 @@ def test_the_penalty_is_the_best_on_validation_data():
     assert model.predict(other) == pytest.approx(alone[int(np.argmax(scores))], abs=1e-9)
 
 
-def test_shifted_systems_against_plain_inverses():
-    rng = np.random.default_rng(2)
-    root = rng.normal(size=(30, 12))
-    matrix, right = root.T @ root, rng.normal(size=12)
-    expected = [np.linalg.solve(matrix + shift * np.eye(12), right) for shift in ALPHAS]
-    solved = banded(torch.from_numpy(matrix), width=3).solutions(torch.from_numpy(right), ALPHAS)
-    np.testing.assert_allclose(solved.T, expected, rtol=1e-9)
-
-
-def test_a_weight_of_two_is_a_spectrum_twice():
-    flux, y = problem(90, 20)
-    weight = np.ones(90)
-    weight[:30] = 2.0
-    twice = Ridge((1.0,)).fit(np.concatenate((flux, flux[:30])), np.concatenate((y, y[:30])))
-    assert Ridge((1.0,)).fit(flux, y, sample_weight=weight).coefficients == pytest.approx(twice.coefficients, rel=1e-8)
-
-
 def test_a_source_of_noisy_spectra_gives_its_presentation_0():
     flux, y = problem(600, 16)
     source = NoisySpectra(torch.from_numpy(flux), torch.full((600, 16), 0.1), 2.0, 7)
@@ -71,15 +44,10 @@ def test_a_source_of_noisy_spectra_gives_its_presentation_0():
     assert streamed.coefficients == pytest.approx(at_once.coefficients, rel=1e-12)
 
 
-def test_a_stored_model_is_the_same_model(tmp_path):
-    flux, y = problem(100, 10)
-    model = Ridge((3.0,)).fit(flux, y)
-    for name in ("one.npz", "two.npz"):
-        model.save(tmp_path / name)
-    assert (tmp_path / "one.npz").read_bytes() == (tmp_path / "two.npz").read_bytes()
-    again = Ridge.load(tmp_path / "one.npz")
-    assert (again.alpha, again.intercept) == (model.alpha, model.intercept)
-    assert (again.predict(flux) == model.predict(flux)).all()
+def test_a_torn_or_absent_file_is_no_model(tmp_path):
+    model = Ridge((3.0,)).fit(*problem(100, 10))
+    model.save(tmp_path / "one.npz")
+    assert Ridge.load(tmp_path / "one.npz").alpha == 3.0
     (tmp_path / "torn.npz").write_bytes((tmp_path / "one.npz").read_bytes()[:100])
     for name in ("torn.npz", "absent.npz"):
         with pytest.raises(DataError, match=f"{name}: not a stored ridge model"):
@@ -97,6 +65,6 @@ def test_what_cannot_be_fitted_is_refused():
     with pytest.raises(DataError, match="sample weights"):
         Ridge((1.0,)).fit(flux, y, sample_weight=-np.ones(30))
     with pytest.raises(DataError, match="flux must be finite"):
-        Ridge((1.0,)).fit(np.where(flux > 0.9, np.nan, flux), y)
+        Ridge((1.0,)).fit(np.where(flux > 0.5, np.nan, flux), y)
     with pytest.raises(DataError, match="fitted to 8 pixels, asked about 7"):
         Ridge((1.0,)).fit(flux, y).predict(flux[:, :7])
