@@ -8,7 +8,7 @@ ols, ols_cut: least squares, with and without the rank cut of scikit-learn 1.6-1
 the penalty after PCA chosen by validation; pca_fixed: standardised pixels and the published penalty. cross_noise:
 models tested at every level.
 
-Where the largest size has other runs at some levels alone, these leave out what needs a factorisation of its own.
+Runs of the largest size that have some of the levels alone leave out what needs a factorisation of its own.
 """
 
 from collections.abc import Sequence
