@@ -7,7 +7,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from repro.plots.matrix import SCALE, common_legend, fit_r2, heading, log_x, look_of, published
+from repro.plots.matrix import SCALE, bars, common_legend, fit_r2, heading, interval_of, log_x, look_of, published
 from repro.plots.style import count, save, style
 from repro.scores.board import Leaderboard
 from repro.scores.names import display
@@ -19,7 +19,7 @@ _MOST: Final = 100_000  # training spectra of published numbers that are shown
 
 def draw(board: Leaderboard, path: str | Path) -> Path:
     """One panel a noise level; a model that learns from no spectra is a level line."""
-    models = sorted({entry.model for entry in board.entries}, key=lambda m: list(dict.fromkeys(_order(board))).index(m))
+    models = list(dict.fromkeys(entry.model for entry in sorted(board.entries, key=lambda e: (-e.r2, e.model))))
     columns = min(_COLUMNS, len(board.levels))
     rows = -(-len(board.levels) // columns)
     with style():
@@ -44,25 +44,19 @@ def draw(board: Leaderboard, path: str | Path) -> Path:
         return save(figure, path)
 
 
-def _order(board: Leaderboard) -> list[str]:
-    return [entry.model for entry in sorted(board.entries, key=lambda e: (-e.r2, e.model))]
-
-
 def _panel(axes: Axes, board: Leaderboard, models: list[str], level: float) -> None:
     for k, model in enumerate(models):
         entries = sorted((e for e in board.entries if (e.model, e.level) == (model, level)), key=lambda e: e.size)
         if not entries:
             continue
         look = look_of(model, models)
-        value = np.array([entry.r2 for entry in entries])
-        half = np.array([entry.r2_half or 0.0 for entry in entries])
         if entries[0].n_train == 0:
-            axes.axhline(value[0], color=look.colour, ls=look.line, lw=1.1, label=f"{display(model)} (no training)")
+            axes.axhline(
+                entries[0].r2, color=look.colour, ls=look.line, lw=1.1, label=f"{display(model)} (no training)"
+            )
             continue
         x = np.array([entry.size for entry in entries]) * 1.015 ** (k - len(models) / 2)
-        upper = np.minimum(half, 0.9 * np.abs(1.0 - value))
-        axes.errorbar(x, value, (half, upper), marker=look.marker, ls=look.line, color=look.colour, ms=4, lw=1.1,
-                      capsize=2, label=display(model))  # fmt: skip
+        bars(axes, x, [interval_of(entry) for entry in entries], look, display(model))
     _published(axes, level)
     axes.set_title(f"noise {level:g}", fontsize=9)
     fit_r2(axes)

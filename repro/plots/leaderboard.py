@@ -7,7 +7,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from repro.plots.matrix import SCALE, fit_r2, heading, level_axis, look_of, number
+from repro.plots.matrix import SCALE, bars, bars_across, fit_r2, heading, interval_of, level_axis, look_of, number
 from repro.plots.style import count, save, style
 from repro.scores.board import Entry, Leaderboard
 from repro.scores.names import display
@@ -54,11 +54,7 @@ def _lines(axes: Axes, board: Leaderboard, models: list[str]) -> None:
         entries = [entry for level in board.levels if (entry := _largest(board, model, level)) is not None]
         look = look_of(model, models)
         x = np.array([places[entry.level] for entry in entries]) + 0.36 * (k / max(len(models) - 1, 1) - 0.5)
-        value = np.array([entry.r2 for entry in entries])
-        half = np.array([entry.r2_half or 0.0 for entry in entries])
-        upper = np.minimum(half, 0.9 * np.abs(1.0 - value))
-        axes.errorbar(x, value, (half, upper), marker=look.marker, ls=look.line, color=look.colour, ms=5, lw=1.1,
-                      capsize=2, label=_name(entries[-1], size))  # fmt: skip
+        bars(axes, x, [interval_of(entry) for entry in entries], look, _name(entries[-1], size), ms=5)
     if board.optimum is not None and board.optimum.level in places:
         centre, r2 = places[board.optimum.level], board.optimum.r2
         axes.plot([centre - 0.3, centre + 0.3], [r2, r2], color="black", lw=2.2, label="exact Bayes optimum (MMSE)")
@@ -70,10 +66,8 @@ def _order(axes: Axes, board: Leaderboard, models: list[str], level: float) -> N
     entries = [entry for model in models if (entry := _largest(board, model, level)) is not None]
     entries.sort(key=lambda entry: -entry.r2)
     for row, entry in enumerate(entries):
-        look = look_of(entry.model, models)
-        face = look.colour if entry.best and entry.size == board.sizes[-1] else "white"
-        half = [entry.r2_half or 0.0]
-        axes.errorbar([entry.r2], [row], xerr=half, marker=look.marker, color=look.colour, mfc=face, ms=7, capsize=2)
+        filled = entry.best and entry.size == board.sizes[-1]
+        bars_across(axes, [interval_of(entry)], [row], look_of(entry.model, models), filled=filled)
         text = f"{entry.r2:.3f}" + (f" ± {entry.r2_half:.3f}" if entry.r2_half is not None else "")
         axes.annotate(text, (entry.r2, row), (0, 7), textcoords="offset points", fontsize=7.5, ha="center")
     rows = {entry.model: row for row, entry in enumerate(entries)}

@@ -3,7 +3,7 @@
 import json
 from collections.abc import Iterable, Sequence
 from textwrap import wrap
-from typing import Any, Final, NamedTuple
+from typing import Any, Final, NamedTuple, Protocol
 
 import numpy as np
 from matplotlib import colormaps
@@ -17,6 +17,7 @@ from numpy.typing import ArrayLike, NDArray
 from repro.plots.style import AMBER, BLUE, GREEN, GREY, MARKERS, MINUS, ORANGE, PURPLE, SKY
 from repro.scores import settings
 from repro.scores.arms import ArmScores, Cell
+from repro.scores.board import Entry
 from repro.scores.interval import LEVEL, Measured, t_quantile
 
 Array = NDArray[np.float64]
@@ -60,6 +61,28 @@ _MODELS: Final = {
     "template_error": Look("black", "d", "-."),
 }
 _OTHERS: Final = (PURPLE, GREEN, ORANGE, BLUE)
+
+
+class Spread(Protocol):
+    """A number with the half width of its interval."""
+
+    @property
+    def value(self) -> float: ...
+
+    @property
+    def half_width(self) -> float: ...
+
+
+class Interval(NamedTuple):
+    """A number with the half width of its interval, and nothing else."""
+
+    value: float
+    half_width: float
+
+
+def interval_of(entry: Entry) -> Interval:
+    """R2 of an entry of the leaderboard; without a bar where the spread of seeds is not known at all."""
+    return Interval(entry.r2, entry.r2_half or 0.0)
 
 
 class Point(NamedTuple):
@@ -187,9 +210,9 @@ def number(value: float) -> str:
 
 
 def bars(
-    axes: Axes, x: ArrayLike, found: Sequence[Point], look: Look, label: str | None = None, **options: Any
+    axes: Axes, x: ArrayLike, found: Sequence[Spread], look: Look, label: str | None = None, **options: Any
 ) -> None:
-    """R2 of cells with their intervals, on the y axis."""
+    """R2 with their intervals, on the y axis."""
     value = np.array([point.value for point in found])
     half = np.array([point.half_width for point in found])
     upper = np.minimum(half, 0.9 * np.abs(1.0 - value))  # where the interval would leave what R2 can be
@@ -211,12 +234,14 @@ def level_axis(axes: Axes, levels: Sequence[float]) -> dict[float, int]:
     return places
 
 
-def bars_across(axes: Axes, found: Sequence[Point], y: ArrayLike, look: Look, label: str | None = None) -> None:
-    """R2 of cells with their intervals, on the x axis; a marker that is not filled has the line style ":"."""
+def bars_across(
+    axes: Axes, found: Sequence[Spread], y: ArrayLike, look: Look, label: str | None = None, *, filled: bool = True
+) -> None:
+    """Numbers with their intervals on the x axis, without a line."""
     value, half = (np.array([getattr(point, name) for point in found]) for name in ("value", "half_width"))
-    face = "white" if look.line == ":" else look.colour
-    style: dict[str, Any] = {"marker": look.marker, "ls": "none", "color": look.colour, "mfc": face, "ms": 6}
-    axes.errorbar(value, y, xerr=half, capsize=2, lw=1.2, label=label, **style)
+    face = look.colour if filled else "white"
+    given: dict[str, Any] = {"marker": look.marker, "ls": "none", "color": look.colour, "mfc": face, "ms": 6}
+    axes.errorbar(value, y, xerr=half, capsize=2, lw=1.2, label=label, **given)
 
 
 def seeds_of(axes: Axes, x: float, point: Point, look: Look) -> None:

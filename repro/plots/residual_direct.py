@@ -1,13 +1,13 @@
 """Whether networks gain from learning the residuals of ridge regression: paired differences of R2 per run."""
 
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from repro.plots.matrix import Look, heading, number
+from repro.plots.matrix import Interval, Look, bars_across, half_width, heading, number
 from repro.plots.style import BLUE, ORANGE, count, save, style
 from repro.scores import settings
 from repro.scores.arms import ArmScores, Cell
@@ -66,11 +66,8 @@ def _series(axes: Axes, scores: ArmScores, pairs: list[tuple[Cell, Cell]], place
     for shift, (ridge, (look, label)) in zip((-0.15, 0.15), _RIDGES.items(), strict=True):
         if ridge in here:
             gain = scores.difference(*here[ridge])
-            half = gain.half_width if np.isfinite(gain.half_width) else 0.0
-            known = axes.get_legend_handles_labels()[1]
-            bar: dict[str, Any] = {"fmt": look.marker, "color": look.colour, "ms": 6, "capsize": 2}
-            shown = None if label in known else label
-            axes.errorbar([gain.value], [row + shift], xerr=[half], label=shown, **bar)
+            shown = None if label in axes.get_legend_handles_labels()[1] else label
+            bars_across(axes, [Interval(gain.value, half_width(gain))], [row + shift], look, shown)
             axes.plot(gain.runs, np.full(len(gain.runs), row + shift), ".", ms=4, color=look.colour, alpha=0.6)
     _, direct = next(iter(here.values()))
     return f"noise {level:g}, {count(n)} spectra\n(MLP alone: {scores.measured(direct).value:.3f})"

@@ -25,11 +25,11 @@ _INPUTS: Final = {
 _SERIES: Final = {
     "lightgbm": {
         "transformed": (Look(GREEN, "o", "-"), "early stopping on validation spectra scaled alike"),
-        "raw": (Look(ORANGE, "s", ":"), "early stopping on validation spectra left as they are"),
+        "raw": (Look(ORANGE, "s", "-"), "early stopping on validation spectra left as they are"),
     },
     "ridge": {
         "": (Look(BLUE, "o", "-"), "penalty by validation for each input"),
-        "yes": (Look(SKY, "s", ":"), "every input standardised again, one penalty: a tautology"),
+        "yes": (Look(SKY, "s", "-"), "every input standardised again, one penalty: a tautology"),
     },
 }
 _PART: Final = {"lightgbm": "validation", "ridge": "restandardised"}
@@ -67,7 +67,7 @@ def _panel(axes: Axes, model: str, own: list[Point]) -> None:
         series = [p for p in own if p.part(_PART[model]) == value and p.cell.n_train == n and p.part("input") in rows]
         y = np.array([rows.index(point.part("input")) for point in series]) + shift
         if series:
-            bars_across(axes, series, y, look, label)
+            bars_across(axes, series, y, look, label, filled=value not in ("raw", "yes"))
         for point, height in zip(series, y, strict=True):
             if "trees" in point.facts:
                 text = f" {point.facts['trees']:.0f} trees"
