@@ -1,7 +1,8 @@
 """What the networks on the pixels share: standardised inputs and label, the one loop, storage without pickle."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any, ClassVar, Self
 
@@ -38,6 +39,7 @@ class NetworkModel(ABC):
         device: where it is trained and where it predicts.
         checkpoint: file from which an interrupted training continues, see `loop.train`.
         report: progress of the training, in presentations.
+        watch: called with the model after every epoch that it trains, when it predicts as that epoch left it.
 
     Attributes:
         history: one row an epoch.
@@ -54,12 +56,13 @@ class NetworkModel(ABC):
         device: str | torch.device = "cpu",
         checkpoint: Path | None = None,
         report: Report = silent,
+        watch: Callable[[Self], None] | None = None,
     ) -> None:
         self.recipe = recipe or Recipe()
         self.seed = seed
         self.device = torch.device(device)
         self.history: list[Epoch] = []
-        self._checkpoint, self._report = checkpoint, report
+        self._checkpoint, self._report, self._watch = checkpoint, report, watch
         self._network: nn.Module | None = None
         self._pixels = 0
         self._offset, self._unit = 0.0, 1.0  # of the label
@@ -114,6 +117,7 @@ class NetworkModel(ABC):
             sample_weight=sample_weight,
             checkpoint=self._checkpoint,
             report=self._report,
+            watch=None if self._watch is None else partial(self._watch, self),
         )
         return self
 

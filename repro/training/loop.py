@@ -88,6 +88,7 @@ def train(
     sample_weight: NDArray[np.floating[Any]] | None = None,
     checkpoint: Path | None = None,
     report: Report = silent,
+    watch: Callable[[], None] | None = None,
 ) -> list[Epoch]:
     """Minimise the weighted mean squared error; `network` ends in the state of the epoch of best validation R2.
 
@@ -101,6 +102,7 @@ def train(
         checkpoint: file that holds the state after every epoch and from which an interrupted run of exactly this
             training continues; it is left to the caller to remove.
         report: called with the number of presentations done and in all.
+        watch: called after every epoch that this call trains, with `network` in its state.
 
     Returns:
         The history, one row an epoch.
@@ -135,6 +137,8 @@ def train(
             training.history.append(asdict(Epoch(epoch + 1, rate, loss, score)))
             if checkpoint is not None:
                 save(checkpoint, key, training)
+            if watch is not None:
+                watch()
         report(epochs * count, epochs * count)
     network.load_state_dict(training.best)
     return [Epoch(**row) for row in training.history]
