@@ -53,7 +53,7 @@ SINGLE = {
     f"{_CNN.format(63, 0.003)}/gain_over_kernel=9": -0.0023 - 0.6575,
     f"{_CNN.format(21, 0.001)}/gain_over_kernel=9": 0.3912 - 0.0363,
     f"{_CNN.format(9, 0.001)}/gain_over_rate=0.003": 0.0363 - 0.6575,
-    "cnn/cnn/best/noise1/n32000/r2": 0.0158,
+    "cnn/cnn/pool=average/best/noise1/n32000/r2": 0.0158,
     "pca/pca_ridge/best/noise1/n1000000/gain_over_ridge": 0.4985 - 0.5077,
     "pls/pls/k=200/noise1/n1000000/gain_over_pca_fixed": 0.5059 - 0.4962,
     "pca/pca_ridge/k=100/noise0/n32000/gain_over_k=50": 0.9936 - 0.9754,
@@ -91,7 +91,7 @@ SINGLE = {
         for alpha, r2 in (("0.001", 0.9103), ("0.01", 0.7576), ("0.1", 0.4023), ("1", 0.0917), ("100", -0.0009))
     },
     "error_only/ridge/input=error/best/noise0/n32000/r2": 0.9103,
-    "error_only/lightgbm/input=error/noise0/n32000/r2": 0.3920,
+    "error_only/lightgbm/input=error/noise0/n100000/r2": 0.3920,
     "error_only/ridge/input=standardised+alpha=0.001/noise0/n10000/r2": 0.9896,
     "error_only/ridge/input=standardised+alpha=1/noise0/n10000/r2": 0.7884,
     "error_only/ols/input=error+cut=0/noise0/n10000/r2": 0.0241,

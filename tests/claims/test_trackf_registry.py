@@ -10,6 +10,7 @@ import pytest
 from repro.claims.claim import Claim, Registry, Track
 from repro.claims.registry import read_registry
 from repro.claims.verdict import judge
+from repro.experiments.table import ArmTable, joined
 from repro.scores import track_e, track_f
 from tests.claims.decidable import word
 from tests.claims.published_matrix import BEST, LEVELS, answered, numbers, printed, published
@@ -55,9 +56,22 @@ def claims(track: Track) -> dict[str, Claim]:
 @pytest.fixture(scope="module")
 def written() -> set[str]:
     """Shapes of the addresses that the scores of a matrix with all experiments have."""
-    table = arm_tables.small()
+    table = joined([arm_tables.small(), beside()])
     tables = track_f.Tables(table, arm_tables.optimum(table))
     return {shape(address) for address, _, _ in track_f.items(tables)}
+
+
+def beside() -> ArmTable:
+    """What the made-up matrix does not vary: leaves, steps of a CNN, smaller penalties, header data."""
+    maker = arm_tables.Maker(sizes=(1000, 8000))
+    for leaves in (15, 63):
+        maker.add("trees", "lightgbm", f"rate=0.05+leaves={leaves}", 0.0, 1000, 0.9)
+    for steps in (400, 20000):
+        maker.add("cnn", "cnn", f"kernel=9+rate=0.003+steps={steps}+pool=average", 0.1, 1000, 0.5)
+    for alpha in ("1e-06", "0.0001"):
+        maker.add("alpha_edge", "ridge", f"alpha={alpha}", 0.0, 1000, 0.99)
+    maker.add("metadata", "ols", "", 0.0, 1000, 0.0)
+    return maker.table()
 
 
 def shape(address: str) -> str:
