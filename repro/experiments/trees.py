@@ -1,12 +1,12 @@
 """Arms of boosted trees: noise and size of the training set, learning rates and leaves, and what they are shown.
 
 trees         number of trees chosen by validation, at every noise level, size and run with the middle one of the
-              learning rates and of the leaves; at the middle size with the others too.
-trees_fixed   the same boosters cut at fixed numbers of trees, as the published runs were.
+              learning rates and of the leaves; at the middle size with all rates, and in run 0 with all leaves too.
+trees_fixed   the same boosters cut at fixed numbers of trees, as the published runs were; where they have so many.
 cross_noise   trained at one noise level, tested at all.
 topk          a few pixels: those of the largest gain or of the largest coefficients of Ridge, or random ones.
-scaler        six forms of the input. Early stopping on validation spectra in the same form, or left raw as in the
-              published study: there trees stop at once, for the validation spectra fall into none but the outer bins.
+scaler        six forms of the input. Early stopping on validation spectra in the same form, or left raw, which is the
+              likely error of the published study: all raw values of a pixel lie within few bins of other units.
 error_only    the error array alone, without flux.
 
 A tree draws `tree_share` of all pixels; of a few chosen pixels as many as there are up to that number. Every arm has
@@ -32,13 +32,13 @@ from repro.experiments.linear.plan import ALPHAS, CLEAN, PUBLISHED, RunPlan, lev
 from repro.experiments.linear.scaler import FORMS
 from repro.experiments.linear.shared import RAISED
 from repro.experiments.table import Arm
-from repro.instrument.pixels import N_PIXELS
 from repro.models.gbdt import EDGES, Bins, Gbdt
 from repro.models.protocol import Array
 from repro.models.ridge import Ridge
 from repro.training.spectra import Source, Validation, blocks
 
 CUTS: Final = (50, 100, 500, 1000)  # trees of the published runs
+REPEATED_FORMS: Final = ("raw", "standardised", "snr", "snr_centred")  # of the input, in all runs; others in run 0
 CROSSED: Final = (CLEAN, PUBLISHED, RAISED)  # training noise of what is tested at all levels
 
 
@@ -89,7 +89,7 @@ def tree_jobs(data: Data, plan: TreePlan, levels: Sequence[float]) -> list[Job]:
     for run in range(plan.seeds):
         if trees.middle in trees.sizes_at(PUBLISHED, run):
             jobs.append(Job(f"scaler_n{trees.middle}_run{run}", partial(trees.scaler, trees.middle, run)))
-        for n in sorted({plan.sizes[0], plan.sizes[-1]} & set(trees.sizes_at(CLEAN, run))):
+        for n in trees.sizes_at(CLEAN, run):
             jobs.append(Job(f"error_only_n{n}_run{run}", partial(trees.error_only, n, run)))
     return jobs
 
@@ -155,7 +155,7 @@ class _Trees:
             name = setting(rate=rate, leaves=leaves)
             if level in self.levels:
                 arms.append(fit.arm("trees", name, level, test))
-                cuts = [trees for trees in CUTS if trees <= fit.model.grown]
+                cuts = [trees for trees in CUTS if trees <= fit.model.best]
                 arms += [fit.arm("trees_fixed", f"{name}+trees={trees}", level, test, trees) for trees in cuts]
             if level in CROSSED and n == self.middle and (rate, leaves) == (self._rate, self._leaves):
                 arms += [fit.arm("cross_noise", "", other, self.data.test_flux(other)) for other in self.levels]
@@ -166,18 +166,20 @@ class _Trees:
         bins, validation = self._sorted(PUBLISHED, n, run)
         cell = (PUBLISHED, n, run)
         shown, test = self.data.shown(PUBLISHED, n, run), self.data.test_flux(PUBLISHED)
+        pixels = shown.shape[1]
         ridge = Ridge(ALPHAS, device=self.data.device).fit(shown, self.data.y[:n], validation=validation)
         orders = {
             "gain": _falling(self._fit(bins, validation, cell).model.importance("gain")),
             "ridge": _falling(np.abs(ridge.coefficients)),
-            "random": np.random.default_rng(self.data.seed + run).permutation(N_PIXELS),
+            "random": np.random.default_rng(self.data.seed + run).permutation(pixels),
         }
         arms = []
         for selector, order in orders.items():
-            for k in (k for k in self.plan.pixels if k < N_PIXELS):
+            for k in (k for k in self.plan.pixels if k < pixels):
                 chosen = np.sort(order[:k])
                 few = Bins(Formed(partial(_columns, torch.from_numpy(chosen)), k, (shown,)))
-                fit = self._fit(few, validation._replace(flux=validation.flux[:, chosen]), cell)
+                seen = validation._replace(flux=validation.flux[:, chosen])
+                fit = self._fit(few, seen, cell, share=min(1.0, self.plan.tree_share * pixels / k))
                 arms.append(fit.arm("topk", setting(k=k, selector=selector), PUBLISHED, test[:, chosen]))
         return arms
 
@@ -188,11 +190,13 @@ class _Trees:
         mean, deviation = _moments(shown)
         arms = []
         for name, function in FORMS.items():
+            if run > 0 and name not in REPEATED_FORMS:
+                continue
 
             def form(x: Tensor, error: Tensor, function: Form = function) -> Tensor:
                 return function(x, error * (PUBLISHED * data.noise), mean, deviation)
 
-            bins = Bins(Formed(form, N_PIXELS, (shown, data.errors(n))))
+            bins = Bins(Formed(form, shown.shape[1], (shown, data.errors(n))))
             seen = formed(form, data.device, test, data.test.error)
             kinds = {
                 "transformed": validation._replace(flux=formed(form, data.device, validation.flux, data.val.error))
@@ -214,7 +218,8 @@ class _Trees:
         """Learning rates and leaves of a training set."""
         if n != self.middle or level not in self.levels:
             return iter([(self._rate, self._leaves)])
-        return product(self.plan.tree_rates, self.plan.tree_leaves if level in self.plan.repeated else [self._leaves])
+        every = run == 0 and level in self.plan.repeated
+        return product(self.plan.tree_rates, self.plan.tree_leaves if every else [self._leaves])
 
     def _sorted(self, level: float, n: int, run: int) -> tuple[Bins, Validation]:
         """Training spectra in bins, which all sizes share, and validation spectra."""
@@ -234,6 +239,7 @@ class _Trees:
         cell: tuple[float, int, int],
         rate: float | None = None,
         leaves: int | None = None,
+        share: float | None = None,
     ) -> _Fit:
         """Trees grown on spectra of a cell (noise level, size, run)."""
         level, n, run = cell
@@ -241,7 +247,7 @@ class _Trees:
             self.plan.trees,
             self._rate if rate is None else rate,
             self._leaves if leaves is None else leaves,
-            share=min(1.0, self.plan.tree_share * N_PIXELS / bins.shape[1]),
+            share=self.plan.tree_share if share is None else share,
             seed=self.data.seed + run,
         )
         return _Fit(model.fit(bins, self.data.y[:n], validation=validation), validation, level, n, run)

@@ -114,8 +114,8 @@ class Gbdt:
         report: progress of a training, in trees.
 
     Attributes:
-        best: number of trees with the lowest validation loss; all of them without validation.
-        losses: (trees grown,) mean squared validation error by number of trees; empty without validation.
+        best: number of trees: that of the lowest validation loss, later ones are dropped; without validation all.
+        losses: mean squared validation error by number of trees, dropped ones included; empty without validation.
 
     Raises:
         ParameterError: a setting out of range.
@@ -155,11 +155,6 @@ class Gbdt:
         self.losses: NDArray[np.float64] = np.zeros(0)
         self._report = report
         self._booster: lightgbm.Booster | None = None
-
-    @property
-    def grown(self) -> int:
-        """Number of trees at hand, those after the best one included until the model is stored."""
-        return self._fitted().current_iteration()
 
     def fit(
         self,
@@ -201,30 +196,30 @@ class Gbdt:
 
         Raises:
             DataError: the model was not fitted, or to another number of pixels.
-            ParameterError: fewer trees were grown.
+            ParameterError: there are fewer trees.
         """
         booster, wanted = self._fitted(), self.best if trees is None else trees
-        if not 1 <= wanted <= self.grown:
-            raise ParameterError(f"gbdt: {wanted} trees are wanted of {self.grown}")
+        if not 1 <= wanted <= self.best:
+            raise ParameterError(f"gbdt: {wanted} trees are wanted of {self.best}")
         _check_flux(flux, booster.num_feature())
         return np.asarray(booster.predict(np.asarray(flux), num_iteration=wanted))
 
     def importance(self, kind: Literal["gain", "split"] = "gain") -> NDArray[np.float64]:
-        """By how much splits at each pixel lowered the summed squared error, or their number, in `best` trees; (P,).
+        """By how much splits at each pixel lowered the summed squared error, or their number, in all trees; (P,).
 
         Raises:
             DataError: the model was not fitted.
         """
-        values = self._fitted().feature_importance(kind, iteration=self.best)
+        values = self._fitted().feature_importance(kind)
         return np.asarray(values, dtype=np.float64)
 
     def save(self, path: str | Path) -> None:
-        """Write the `best` trees as LightGBM's text; the same model gives the same bytes.
+        """Write the trees as LightGBM's text; the same model gives the same bytes.
 
         Raises:
             DataError: the model was not fitted, or the disk is full.
         """
-        text = self._fitted().model_to_string(num_iteration=self.best)
+        text = self._fitted().model_to_string()
         with atomic_path(path) as temporary:
             temporary.write_text(text, encoding="utf-8", newline="\n")
 
