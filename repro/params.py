@@ -83,6 +83,7 @@ class MatrixParams(_Section):
     pixels: tuple[int, ...] = _increasing()  # chosen ones, instead of all
     trees: int = _at_least(1)  # at most; early stopping
     tree_share: float = _between(0.0, 1.0)  # of the pixels that each tree may use
+    tree_bins: int = _at_least(2)  # of the flux of a pixel
     tree_rates: tuple[float, ...] = _increasing()
     tree_leaves: tuple[int, ...] = _increasing()
     network_levels: tuple[float, ...] = _levels()

@@ -24,6 +24,7 @@ SMALLEST = {
     "ci__trackF__components": [3],
     "ci__trackF__pixels": [20],
     "ci__trackF__trees": 5,
+    "ci__trackF__tree_share": 0.1,
     "ci__trackF__tree_rates": [0.1],
     "ci__trackF__tree_leaves": [4],
     "ci__trackF__network_levels": [1.0],
