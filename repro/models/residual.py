@@ -189,7 +189,7 @@ class ResidualMlp(Mlp):
         learnt = (len(linear.fold), len(linear.coefficients))
         if learnt != source.shape:
             raise DataError(
-                f"{self.name}: ridge learnt from spectra of shape {learnt}, the rest is to from {source.shape}"
+                f"{self.name}: ridge learnt from spectra of shape {learnt}, the network is to learn from {source.shape}"
             )
         self.linear = linear
         given = (linear.held_out / self._unit, (linear.held_out_intercepts - self._offset) / self._unit, linear.fold)
