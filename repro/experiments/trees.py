@@ -61,6 +61,11 @@ class TreePlan(RunPlan, Protocol):
         ...
 
     @property
+    def tree_bins(self) -> int:
+        """Of a pixel."""
+        ...
+
+    @property
     def tree_rates(self) -> Sequence[float]:
         """Learning rates; the middle one is used wherever they are not varied."""
         ...
@@ -103,6 +108,7 @@ class _Fit:
     train_noise: float
     n_train: int
     seed: int
+    bins: int
 
     def arm(self, experiment: str, name: str, test_noise: float, test: Array, trees: int | None = None) -> Arm:
         """What its first `trees` trees say of the test stars, those of the lowest validation loss by default."""
@@ -122,7 +128,7 @@ class _Fit:
                 "trees": model.best if trees is None else trees,
                 "capped": float(model.best == model.trees),
                 "share": model.settings["feature_fraction"],
-                "bins": model.bins,
+                "bins": self.bins,
             },
         )
 
@@ -177,7 +183,7 @@ class _Trees:
         for selector, order in orders.items():
             for k in (k for k in self.plan.pixels if k < pixels):
                 chosen = np.sort(order[:k])
-                few = Bins(Formed(partial(_columns, torch.from_numpy(chosen)), k, (shown,)))
+                few = self._bins_of(Formed(partial(_columns, torch.from_numpy(chosen)), k, (shown,)))
                 seen = validation._replace(flux=validation.flux[:, chosen])
                 fit = self._fit(few, seen, cell, share=min(1.0, self.plan.tree_share * pixels / k))
                 arms.append(fit.arm("topk", setting(k=k, selector=selector), PUBLISHED, test[:, chosen]))
@@ -196,7 +202,7 @@ class _Trees:
             def form(x: Tensor, error: Tensor, function: Form = function) -> Tensor:
                 return function(x, error * (PUBLISHED * data.noise), mean, deviation)
 
-            bins = Bins(Formed(form, shown.shape[1], (shown, data.errors(n))))
+            bins = self._bins_of(Formed(form, shown.shape[1], (shown, data.errors(n))))
             seen = formed(form, data.device, test, data.test.error)
             kinds = {
                 "transformed": validation._replace(flux=formed(form, data.device, validation.flux, data.val.error))
@@ -211,7 +217,7 @@ class _Trees:
     def error_only(self, n: int, run: int) -> list[Arm]:
         """The arm that is shown the error array alone."""
         validation = Validation(self.data.val.error, self.data.val.y)
-        fit = self._fit(Bins(self.data.errors(n)), validation, (CLEAN, n, run))
+        fit = self._fit(self._bins_of(self.data.errors(n)), validation, (CLEAN, n, run))
         return [fit.arm("error_only", setting(input="error"), CLEAN, self.data.test.error)]
 
     def _settings(self, level: float, n: int, run: int) -> Iterator[tuple[float, int]]:
@@ -226,10 +232,10 @@ class _Trees:
         sizes = self.sizes_at(level, run)
         if self._key != (level, run):
             self._key = level, run
-            self._bins = Bins(self.data.shown(level, sizes[-1], run))
+            self._bins = self._bins_of(self.data.shown(level, sizes[-1], run))
             self._validation = self.data.validation(level)
         if n < min(EDGES, sizes[-1]):
-            return Bins(self.data.shown(level, n, run)), self._validation
+            return self._bins_of(self.data.shown(level, n, run)), self._validation
         return self._bins.first(n), self._validation
 
     def _fit(
@@ -250,7 +256,11 @@ class _Trees:
             share=self.plan.tree_share if share is None else share,
             seed=self.data.seed + run,
         )
-        return _Fit(model.fit(bins, self.data.y[:n], validation=validation), validation, level, n, run)
+        model.fit(bins, self.data.y[:n], validation=validation)
+        return _Fit(model, validation, level, n, run, self.plan.tree_bins)
+
+    def _bins_of(self, source: Source) -> Bins:
+        return Bins(source, bins=self.plan.tree_bins)
 
 
 def _falling(values: NDArray[np.float64]) -> NDArray[np.intp]:

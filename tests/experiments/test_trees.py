@@ -24,6 +24,7 @@ PLAN = SimpleNamespace(
     pixels=(3, 6, 400),
     trees=120,
     tree_share=0.25,
+    tree_bins=31,
     tree_rates=(0.1, 0.3),
     tree_leaves=(4, 8),
 )
@@ -53,7 +54,7 @@ def key(arm):
 
 def plain(x, y, seen, rate=0.3, leaves=8, seed=42, share=0.25):
     """LightGBM itself, with 120 trees at most, and early stopping where it is shown validation spectra."""
-    sorting = {"max_bin": gbdt.BINS, "enable_bundle": False, "feature_pre_filter": False, "verbosity": -1}
+    sorting = {"max_bin": 31, "enable_bundle": False, "feature_pre_filter": False, "verbosity": -1}
     growing = {"objective": "regression", "learning_rate": rate, "num_leaves": leaves, "feature_fraction": share}
     growing |= {"deterministic": True, "force_col_wise": True, "seed": seed}
     edges = lightgbm.Dataset(x[:100], y[:100], params=sorting)
@@ -106,7 +107,7 @@ def test_trees_are_those_of_plain_calls(level, n, run, rate, leaves):
     assert (arm.prediction == theirs.predict(DATA.test_flux(level))).all()
     assert arm.validation_r2 == pytest.approx(r2(theirs.predict(seen.flux), seen.y), abs=1e-12)
     capped = float(theirs.best_iteration == 120)
-    assert arm.facts == {"trees": theirs.best_iteration, "capped": capped, "share": 0.25, "bins": gbdt.BINS}
+    assert arm.facts == {"trees": theirs.best_iteration, "capped": capped, "share": 0.25, "bins": 31}
     cut = arms().get(("trees_fixed", f"{name}+trees=50", level, level, n, run))
     assert (cut is None) == (theirs.best_iteration < 50)
     if cut is not None:
