@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from repro.errors import DataError, ParameterError
-from repro.models.mlp import Mlp
+from repro.models.mlp import Mlp, MlpNetwork
 from repro.models.protocol import predict
 from repro.training.loop import Recipe
 from tests.training.learnable import source, trained, validation
@@ -84,3 +84,32 @@ def test_what_cannot_be_done_is_refused(model):
     for action in (lambda: Mlp().predict(validation().flux), lambda: Mlp().save("nowhere.npz")):
         with pytest.raises(DataError, match="fitted"):
             action()
+
+
+def test_depth_activation_and_dropout_are_those_asked_for():
+    """The published direct networks have 1 065 345, 528 577 and 11.0 million parameters."""
+    for widths, count in (((256, 64), 1_065_345), ((128, 32), 528_577), ((2048, 1024, 512), 11_014_145)):
+        made = Mlp(widths=widths)._made(torch.zeros(4096), torch.ones(4096))
+        assert sum(weights.numel() for weights in made.parameters()) == count
+    torch.manual_seed(0)
+    network = Mlp(widths=(3, 2), activation="relu", dropout=0.5)._made(torch.zeros(5), torch.ones(5)).eval()
+    x = torch.randn(4, 5)
+    first, second, last = (network.layers[place] for place in (0, 2, 4))
+    assert torch.equal(network(x), last(torch.relu(second(torch.relu(first(x)))))[:, 0])
+    network.train()
+    assert not torch.equal(network(x), network(x))  # values are left out at random
+    assert list(network.state_dict()) == list(MlpNetwork(torch.zeros(5), torch.ones(5), (3, 2)).state_dict())
+
+
+def test_another_activation_is_stored(tmp_path):
+    spectra, y = source()
+    model = Mlp(Recipe(epochs=1), widths=(4,), activation="silu", dropout=0.2).fit(spectra, y, validation=validation())
+    model.save(tmp_path / "model.npz")
+    again = Mlp.load(tmp_path / "model.npz")
+    assert again.activation == "silu"
+    assert again.parameters == model.parameters == 24 * 4 + 4 + 4 + 1
+    assert (again.predict(validation().flux) == model.predict(validation().flux)).all()
+    with pytest.raises(ParameterError, match="activation 'tanh' is not one of gelu, relu, silu"):
+        Mlp(activation="tanh")
+    with pytest.raises(ParameterError, match="dropout = 1.0 must be a share below 1"):
+        Mlp(dropout=1.0)
