@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from repro.errors import ParameterError
 from repro.experiments.data import Data
 from repro.experiments.jobs import Job
-from repro.experiments.linear.plan import PUBLISHED, setting
+from repro.experiments.plan import PUBLISHED, setting
 from repro.experiments.table import Arm
 from repro.models.cnn import Cnn, Pool
 from repro.models.mlp import Mlp

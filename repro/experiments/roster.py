@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from repro.errors import DataError, ReproError
 from repro.experiments.data import Data
 from repro.experiments.jobs import Job
-from repro.experiments.linear.plan import RunPlan, levels_at, runs_and_sizes
+from repro.experiments.plan import RunPlan, levels_at, runs_and_sizes
 from repro.experiments.table import Arm
 from repro.models.protocol import Array, Model, predict
 from repro.models.template import Template, Templates

@@ -26,11 +26,9 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from repro.experiments.data import Data
+from repro.experiments.inputs import FORMS, Form, Formed, formed
 from repro.experiments.jobs import Job
-from repro.experiments.linear.inputs import Form, Formed, formed
-from repro.experiments.linear.plan import ALPHAS, CLEAN, PUBLISHED, RunPlan, levels_at, setting
-from repro.experiments.linear.scaler import FORMS
-from repro.experiments.linear.shared import RAISED
+from repro.experiments.plan import ALPHAS, CLEAN, PUBLISHED, RAISED, RunPlan, levels_at, setting
 from repro.experiments.table import Arm
 from repro.models.gbdt import EDGES, Bins, Gbdt
 from repro.models.protocol import Array

@@ -6,7 +6,7 @@ from pathlib import Path
 from types import SimpleNamespace
 
 from repro.experiments.jobs import run_jobs
-from repro.experiments.linear import linear_jobs
+from repro.experiments.linear.family import linear_jobs
 from repro.experiments.table import ArmTable
 from tests.experiments.small import small_data
 

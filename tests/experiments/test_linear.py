@@ -11,10 +11,12 @@ from sklearn.linear_model import Ridge
 from sklearn.preprocessing import StandardScaler
 
 from repro.experiments import data as data_module
+from repro.experiments import plan
 from repro.experiments.data import Data
-from repro.experiments.linear import levels, linear_jobs, plan
-from repro.experiments.linear.plan import runs_and_sizes
+from repro.experiments.linear import levels
+from repro.experiments.linear.family import linear_jobs
 from repro.experiments.linear.shared import SharedMoments
+from repro.experiments.plan import runs_and_sizes
 from repro.training.spectra import as_source
 from tests.experiments.linear_arms import DATA, LEVELS, PLAN, learnt, linear_table, row
 from tests.experiments.small import small_data, write_sets

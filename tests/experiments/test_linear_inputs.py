@@ -7,7 +7,8 @@ from scipy.ndimage import uniform_filter1d
 from sklearn.linear_model import Ridge
 from sklearn.preprocessing import StandardScaler
 
-from repro.experiments.linear import error_only, scaler
+from repro.experiments.inputs import FORMS
+from repro.experiments.linear import error_only
 from repro.training.spectra import as_source
 from tests.experiments.linear_arms import DATA, linear_table, row
 
@@ -40,7 +41,7 @@ def test_inputs_are_scaled_as_they_are_called(table):
         "snr": lambda x, e: x / e,
         "snr_centred": lambda x, e: (x - mean) / e,
     }
-    assert tuple(forms) == tuple(scaler.FORMS)
+    assert tuple(forms) == tuple(FORMS)
     errors = [2.0 * error for error in (DATA.train.error[:100], DATA.test.error)]  # published level 1 under noise 2
     for name, form in forms.items():
         x, test = form(flux, errors[0]), form(DATA.test_flux(1.0), errors[1])

@@ -24,9 +24,10 @@ import torch
 from torch import Tensor
 
 from repro.experiments.data import Data, Flux
+from repro.experiments.inputs import Formed, formed
 from repro.experiments.jobs import Job
-from repro.experiments.linear.inputs import Formed, formed
-from repro.experiments.linear.plan import CLEAN, PUBLISHED, Cell, LinearPlan, Seen, setting
+from repro.experiments.linear.paths import Cell, LinearPlan, Seen
+from repro.experiments.plan import CLEAN, PUBLISHED, setting
 from repro.experiments.table import Arm
 from repro.models.moments import Moments, moments
 from repro.models.ols import FLOAT32, ols_path

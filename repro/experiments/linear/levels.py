@@ -18,8 +18,9 @@ from typing import Final
 import numpy as np
 
 from repro.experiments.jobs import Job
-from repro.experiments.linear.plan import ALPHAS, CLEAN, PUBLISHED, Cell, Seen, best, setting
+from repro.experiments.linear.paths import Cell, Seen, best
 from repro.experiments.linear.shared import SharedMoments
+from repro.experiments.plan import ALPHAS, CLEAN, PUBLISHED, setting
 from repro.experiments.table import Arm
 from repro.models.linear import LinearPath
 from repro.models.moments import Moments
@@ -28,8 +29,8 @@ from repro.models.pca import pca_path
 from repro.models.pls import pls_path
 from repro.models.ridge import ridge_path
 
-# per squared standard deviation of a pixel: half decades, the published grid of 1e2 to 1e8
-STANDARDISED_ALPHAS: Final = tuple(float(alpha) for alpha in 10.0 ** np.arange(2.0, 8.1, 0.5))
+# per squared standard deviation of a pixel: the published half decades of 1e2 to 1e8, and less for little noise
+STANDARDISED_ALPHAS: Final = tuple(float(a) for a in 10.0 ** np.array([-3, -2, -1, 0, 1, *np.arange(2.0, 8.1, 0.5)]))
 PUBLISHED_ALPHA: Final = 1e5  # of the published PCA, in these units
 STUDY_ALPHA: Final = 100.0  # of the published studies across noise levels, in raw units
 _COMPONENT_LEVELS: Final = (CLEAN, PUBLISHED)
@@ -55,17 +56,15 @@ def _level(shared: SharedMoments, cell: Cell) -> list[Arm]:
         return arms
     seen = Seen(data.validation(level), data.test_flux(level))
     arms += cell.arms("alpha", "ridge", path, [setting(alpha=alpha) for alpha in ALPHAS], seen)
-    complete = shared.complete(cell.n_train, cell.seed)
     if level == CLEAN:
         names = [setting(alpha=alpha) for alpha in EDGE_ALPHAS]
         arms += cell.arms("alpha_edge", "ridge", ridge_path(known, EDGE_ALPHAS), names, seen)
+    complete, counts = shared.complete(cell.n_train, cell.seed), _possible(known, shared.plan.components)
     if level in _COMPONENT_LEVELS:
-        arms += _components(known, cell, seen, shared.plan.components)
+        arms += _components(known, cell, seen, counts)
     if level in _COMPONENT_LEVELS or (level in _OLS_LEVELS and complete):  # components share the eigenvalues
         arms += _least_squares(known, cell, seen)
-    if level == PUBLISHED and complete:
-        arms += _standardised(known, cell, seen, shared.plan.components)
-    return arms
+    return arms + _standardised(known, cell, seen, counts if level == PUBLISHED and complete else [])
 
 
 def _crossed(shared: SharedMoments, cell: Cell, path: LinearPath) -> list[Arm]:
@@ -87,8 +86,7 @@ def _least_squares(known: Moments, cell: Cell, seen: Seen) -> list[Arm]:
     return cell.arms("ols", "ols", path[[0]], names[:1], seen) + cell.arms("ols_cut", "ols", path, names, seen)
 
 
-def _components(known: Moments, cell: Cell, seen: Seen, components: Sequence[int]) -> list[Arm]:
-    counts = _possible(known, components)
+def _components(known: Moments, cell: Cell, seen: Seen, counts: Sequence[int]) -> list[Arm]:
     names = [setting(k=k) for k in counts]
     arms = cell.arms("pls", "pls", pls_path(known, counts), names, seen)
     path = pca_path(known, counts, ALPHAS)
@@ -98,12 +96,13 @@ def _components(known: Moments, cell: Cell, seen: Seen, components: Sequence[int
     return arms
 
 
-def _standardised(known: Moments, cell: Cell, seen: Seen, components: Sequence[int]) -> list[Arm]:
+def _standardised(known: Moments, cell: Cell, seen: Seen, counts: Sequence[int]) -> list[Arm]:
     scaled = known.standardised()
     facts = {"pixel_variance": float(np.median(known.deviation**2))}
     names = [setting(alpha=alpha) for alpha in STANDARDISED_ALPHAS]
     arms = cell.arms("alpha_standardised", "ridge", ridge_path(scaled, STANDARDISED_ALPHAS), names, seen, facts)
-    counts = _possible(known, components)
+    if not counts:
+        return arms
     path = pca_path(scaled, counts, (PUBLISHED_ALPHA,))
     return arms + cell.arms("pca_fixed", "pca_ridge", path, [setting(k=k) for k in counts], seen)
 

@@ -7,7 +7,8 @@ import numpy as np
 
 from repro.experiments.data import Data
 from repro.experiments.jobs import Job
-from repro.experiments.linear.plan import CLEAN, Cell, LinearPlan, Seen
+from repro.experiments.linear.paths import Cell, LinearPlan, Seen
+from repro.experiments.plan import CLEAN
 from repro.experiments.table import Arm
 from repro.models.moments import moments
 from repro.models.ols import ols_path

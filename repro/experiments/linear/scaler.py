@@ -17,10 +17,11 @@ import torch
 from torch import Tensor
 
 from repro.experiments.data import Data
+from repro.experiments.inputs import FORMS, Form, Formed, formed
 from repro.experiments.jobs import Job
-from repro.experiments.linear.inputs import Form, Formed, formed
 from repro.experiments.linear.levels import PUBLISHED_ALPHA
-from repro.experiments.linear.plan import PUBLISHED, Cell, LinearPlan, Seen, best, setting
+from repro.experiments.linear.paths import Cell, LinearPlan, Seen, best
+from repro.experiments.plan import PUBLISHED, setting
 from repro.experiments.table import Arm
 from repro.models.moments import Moments, moments
 from repro.models.ridge import ridge_path
@@ -29,14 +30,6 @@ from repro.training.spectra import Validation
 # standardised pixels need penalties larger by 1 / s^2, about 100 at noise level 1, and flux / error still larger ones
 ALPHAS: Final = tuple(float(alpha) for alpha in 10.0 ** np.arange(-3.0, 9.1, 0.5))
 
-FORMS: Final[dict[str, Callable[[Tensor, Tensor, Tensor, Tensor], Tensor]]] = {
-    "raw": lambda x, _e, _m, _s: x,
-    "standardised": lambda x, _e, m, s: (x - m) / s,
-    "centred": lambda x, _e, m, _s: x - m,
-    "scaled": lambda x, _e, _m, s: x / s,
-    "snr": lambda x, e, _m, _s: x / e,
-    "snr_centred": lambda x, e, m, _s: (x - m) / e,
-}
 _DISTINCT: Final = ("raw", "standardised", "snr", "snr_centred")  # a ridge with an intercept sees no shift
 
 

@@ -7,11 +7,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from repro.experiments.data import Data
-from repro.experiments.linear.plan import ALPHAS, LinearPlan, best, levels_at
+from repro.experiments.linear.paths import LinearPlan, best
+from repro.experiments.plan import ALPHAS, RAISED, levels_at
 from repro.models.moments import Moments, at_level, moments
 from repro.models.ridge import ridge_path
-
-RAISED: Final = 1.2  # training noise beside the published levels, for models that are tested at 1
 
 _MIXED_FROM: Final = 3  # levels: moments are quadratic in the noise level
 

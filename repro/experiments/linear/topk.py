@@ -12,8 +12,9 @@ from numpy.typing import NDArray
 
 from repro.experiments.jobs import Job
 from repro.experiments.linear.levels import STUDY_ALPHA
-from repro.experiments.linear.plan import ALPHAS, CLEAN, PUBLISHED, Cell, Seen, best, setting
+from repro.experiments.linear.paths import Cell, Seen, best
 from repro.experiments.linear.shared import SharedMoments
+from repro.experiments.plan import ALPHAS, CLEAN, PUBLISHED, setting
 from repro.experiments.table import Arm
 from repro.models.ridge import ridge_path
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 import torch
@@ -12,6 +12,16 @@ from torch import Tensor
 from repro.training.spectra import Source
 
 _ROWS = 1024
+
+# of the noisy flux x, the stored errors of that noise level, and the mean and deviation of each training pixel
+FORMS: Final[dict[str, Callable[[Tensor, Tensor, Tensor, Tensor], Tensor]]] = {
+    "raw": lambda x, _e, _m, _s: x,
+    "standardised": lambda x, _e, m, s: (x - m) / s,
+    "centred": lambda x, _e, m, _s: x - m,
+    "scaled": lambda x, _e, _m, s: x / s,
+    "snr": lambda x, e, _m, _s: x / e,
+    "snr_centred": lambda x, e, m, _s: (x - m) / e,
+}
 
 Form = Callable[..., Tensor]  # of one block (b, P) of each source, or of arrays that belong together
 
