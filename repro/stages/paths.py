@@ -29,6 +29,21 @@ FIGURES: Final = TRACK_C / "figures"
 MODELS_C: Final = Path("models/trackC")
 VERDICTS: Final = TRACK_C / "verdicts.json"
 
+EVIDENCE_E: Final = Path("results/trackE/evidence.json")
+VERDICTS_E: Final = EVIDENCE_E.with_name("verdicts.json")
+FIGURES_E: Final = EVIDENCE_E.with_name("figures")
+
+TRACK_F: Final = Path("results/trackF")
+LINEAR: Final = TRACK_F / "linear.h5"
+TREES: Final = TRACK_F / "trees.h5"
+NETWORKS: Final = TRACK_F / "networks.h5"
+ROSTER: Final = TRACK_F / "roster.h5"
+EVIDENCE_F: Final = TRACK_F / "evidence.json"
+LEADERBOARD: Final = TRACK_F / "leaderboard.json"
+FIGURES_F: Final = TRACK_F / "figures"
+VERDICTS_F: Final = TRACK_F / "verdicts.json"
+WORK: Final = Path("data/work")  # what unfinished stages keep
+
 
 def bosz_manifest(release: int) -> Path:
     """File of the pinned hashes of a release, tracked by git."""

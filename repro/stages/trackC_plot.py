@@ -1,6 +1,5 @@
 """Stage `trackC-plot`: the figures of Track C."""
 
-import shutil
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -29,18 +28,14 @@ from repro.plots import (
 from repro.scores.bins import r2
 from repro.scores.overlay import overlay
 from repro.scores.track_c import Tables
+from repro.stages.figures import write_figures
 from repro.stages.paths import FIGURES, TRACK_C
 from repro.stages.runner import Run, run_stage
 
 
 def main(run: Run) -> None:
     """Write results/trackC/figures/*.png, all or none."""
-    temporary = FIGURES.with_name(".figures.tmp")
-    shutil.rmtree(temporary, ignore_errors=True)
-    for name, draw in drawings(Tables.read(TRACK_C)).items():
-        draw(temporary / f"{name}.png")
-    shutil.rmtree(FIGURES, ignore_errors=True)
-    temporary.rename(FIGURES)
+    write_figures(drawings(Tables.read(TRACK_C)), FIGURES)
 
 
 def drawings(tables: Tables) -> dict[str, Callable[[Path], object]]:
