@@ -19,7 +19,8 @@ from repro.experiments.jobs import Job
 from repro.experiments.plan import RunPlan, levels_at, runs_and_sizes
 from repro.experiments.table import Arm
 from repro.models.protocol import Array, Model, predict
-from repro.models.template import Template, Templates
+from repro.models.template import Template
+from repro.models.templates import Templates
 from repro.spectra.nodes import NodeGrid
 
 

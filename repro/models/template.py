@@ -9,8 +9,8 @@ so that x.f and f.f are all that is needed, of all nodes at once two matrix prod
 Levenberg's and Marquardt's method on that chi2 (variable projection: Golub & Pereyra 1973, SIAM J. Numer. Anal. 10,
 413, with Kaufman's approximation of its Hessian), inside the box of the lattice.
 
-Templates are kept in their leading directions b: f = c.b, so that x.f = c.(x.b) and f.f = c.(b.b).c, and stars and
-products of directions are summed over pixels once. Noise in other directions moves all chi2 alike.
+Templates are sums of a few directions b (`templates`): f = c.b, so that x.f = c.(x.b) and f.f = c.(b.b).c, and stars
+and products of directions are summed over pixels once. Noise in other directions moves all chi2 alike.
 """
 
 from collections.abc import Iterator
@@ -20,110 +20,22 @@ from typing import Any, Final, Literal, Self
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from scipy.interpolate import PPoly
 from torch import Tensor
 
 from repro.errors import DataError, ParameterError
 from repro.labels import LABELS
 from repro.models.protocol import Array
-from repro.spectra.interpolate import BSplines
-from repro.spectra.lowrank import blocks, principal_directions
-from repro.spectra.nodes import NodeGrid
+from repro.models.templates import Templates
 from repro.training.spectra import Validation
 
-RANK: Final = 128  # directions
 CURVES: Final = 12  # of weights, which all stars' weights are sums of: they keep them to 0.2 per cent rms
 UNLIKE: Final = 0.1  # share of a star's weights, rms, that these may miss
 
-_STARS: Final = 1024  # fitted together: each needs 0.2 MB
-_AT_ONCE: Final = {"cpu": 32, "cuda": 1024}  # templates: each gathers 0.5 MB, which stay in the cache of a processor
-_STEPS: Final = 40  # at most; stars at noise level 1 need six
+_STARS: Final = {"cpu": 256, "cuda": 4096}  # fitted together: each needs 0.2 MB
+_AT_ONCE: Final = {"cpu": 64, "cuda": 4096}  # templates: what these need stays in the cache of a processor
+_STEPS: Final = 20  # at most; stars at noise level 1 need five, three in a hundred more than 20
 _ROUNDING: Final = 1e-13  # of x.x: chi2 is known no better
 _SETTLED: Final = 1e-2  # of chi2 over the pixels: a step that is expected to gain less is the last
-
-
-class Templates:
-    """The spectra of a node grid and a spline through them, in their leading directions.
-
-    Args:
-        grid: the nodes; where some are missing there is no spline, and labels are those of nodes.
-        rank: number of directions; all there are on a grid of fewer nodes.
-
-    Attributes:
-        labels: of the nodes, (N, 5).
-        basis: directions, (r, P) float64, orthonormal.
-        nodes: coefficients of the nodes' flux, in any unit, (N, r) float32.
-    """
-
-    def __init__(self, grid: NodeGrid, rank: int = RANK, device: str | torch.device = "cpu") -> None:
-        self.device = torch.device(device)
-        self.labels = grid.lattice.labels
-        n_nodes, n_pixels = grid.flux.shape
-        basis = principal_directions(lambda rows: _unit_median(grid.flux[rows]), n_nodes, n_pixels, rank)
-        unit = float(np.median(grid.flux[::64]))
-        nodes = np.concatenate([grid.flux[rows] / unit @ basis.T for rows in blocks(n_nodes)])
-        self.basis = torch.from_numpy(basis).to(self.device)
-        self.nodes = torch.from_numpy(nodes).float().to(self.device)
-        self._axes: list[_Axis] | None = None
-        if grid.lattice.missing:
-            return
-        cube = grid.lattice.reshape(nodes)
-        splines = [BSplines(values) for values in grid.lattice.axes.values()]
-        for axis, spline in enumerate(splines):
-            cube = spline.coefficients(cube, axis)
-        self._coefficients = torch.from_numpy(cube.reshape(nodes.shape)).float().to(self.device)
-        ends = [(values[0], values[-1]) for values in grid.lattice.axes.values()]
-        self._axes = [_Axis(*both, self.device) for both in zip(splines, ends, strict=True)]
-        self.low, self.high = torch.tensor(ends, dtype=torch.float64, device=self.device).T
-
-    @property
-    def continuous(self) -> bool:
-        """Whether there are templates between the nodes."""
-        return self._axes is not None
-
-    def at(self, labels: Tensor) -> Tensor:
-        """Coefficients of the flux at labels (n, 5) and of its derivatives by each label, (n, 6, r) float32."""
-        assert self._axes is not None
-        n = len(labels)
-        place = torch.zeros(n, 1, dtype=torch.int64, device=self.device)
-        weight = torch.ones(n, 6, 1, device=self.device)
-        for column, axis in enumerate(self._axes):
-            first, value, slope = axis(labels[:, column])
-            here = first[:, None] + torch.arange(value.shape[1], device=self.device)
-            place = (place[:, :, None] * axis.size + here[:, None, :]).flatten(1)
-            along = value[:, None].repeat(1, 6, 1)
-            along[:, column + 1] = slope
-            weight = (weight[..., None] * along.float()[:, :, None]).flatten(2)
-        around = self._coefficients.index_select(0, place.flatten()).reshape(n, place.shape[1], -1)
-        return weight @ around
-
-
-class _Axis:
-    """B-splines of one axis as polynomials in each of their intervals; on the ends the first and last are used."""
-
-    def __init__(self, spline: BSplines, ends: tuple[float, float], device: torch.device) -> None:
-        self.size, degree = spline.size, spline.degree
-        knots = spline.knots[degree : spline.size + 1] if degree else np.array(ends)
-        powers = np.ones((1, 1, 1))
-        if degree:
-            powers = np.empty((len(knots) - 1, degree + 1, degree + 1))  # interval, spline, power
-            for number, unit in enumerate(np.eye(spline.size)):
-                pieces = PPoly.from_spline((spline.knots, unit, degree)).c[::-1, degree : spline.size]
-                for interval in range(max(0, number - degree), min(number + 1, len(powers))):
-                    powers[interval, number - interval] = pieces[:, interval]
-        self._powers = torch.from_numpy(powers).to(device)
-        self._knots = torch.from_numpy(np.ascontiguousarray(knots)).to(device)
-
-    def __call__(self, points: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """Of points (n,): the first B-spline that is not 0, (n,), and value and slope of the k + 1, (n, k + 1)."""
-        interval = torch.searchsorted(self._knots[1:-1].contiguous(), points.contiguous(), right=True)
-        powers = self._powers[interval]
-        x = (points - self._knots[interval])[:, None]
-        value, slope = torch.zeros_like(powers[..., 0]), torch.zeros_like(powers[..., 0])
-        for power in reversed(range(powers.shape[2])):
-            slope = slope * x + value
-            value = value * x + powers[..., power]
-        return interval, value, slope
 
 
 @dataclass(frozen=True)
@@ -233,7 +145,7 @@ class Template:
         if self.uses_error and (error is None or error.shape != flux.shape):
             raise DataError("template: weights 'error' need the error of every pixel")
         found = [np.zeros((0, len(LABELS)))]
-        for rows in _portions(len(flux), _STARS):
+        for rows in _portions(len(flux), _STARS[self._templates.device.type]):
             stars, start = self._screened(flux, error, rows)
             best = refined(self._templates, start, stars) if self._templates.continuous else start
             found.append(best.cpu().numpy())
@@ -287,7 +199,7 @@ def refined(templates: Templates, start: Tensor, stars: _Stars) -> Tensor:
     labels = start.clone()
     active = torch.arange(len(labels), device=labels.device)
     now = _Moments.at(templates, labels, stars, active)
-    damping = torch.full_like(stars.square, 1e-3)
+    damping = torch.full_like(stars.square, 1e-2)
     for _ in range(_STEPS):
         here = now.part(active)
         step, gain = _step(here, labels[active], damping[active], templates)
@@ -301,7 +213,7 @@ def refined(templates: Templates, start: Tensor, stars: _Stars) -> Tensor:
         better = there.chi2 < now.chi2[active]
         labels[active[better]] = trial[better]
         now.take(active[better], there, better)
-        damping[active] *= torch.where(better, 0.1, 10.0).double()
+        damping[active] = (damping[active] * torch.where(better, 0.1, 10.0).double()).clamp(min=1e-6)
     return labels
 
 
@@ -321,7 +233,3 @@ def _step(here: _Moments, labels: Tensor, damping: Tensor, templates: Templates)
 def _portions(count: int, size: int) -> Iterator[slice]:
     for first in range(0, count, size):
         yield slice(first, min(first + size, count))
-
-
-def _unit_median(flux: NDArray[np.float32]) -> NDArray[np.float64]:
-    return flux / np.median(flux, axis=1, keepdims=True).astype(np.float64)

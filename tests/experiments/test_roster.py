@@ -10,7 +10,8 @@ from repro.errors import DataError
 from repro.experiments.roster import ROSTER, Entry, Setup, roster_jobs
 from repro.experiments.table import arm_table
 from repro.labels import LABELS
-from repro.models.template import Template, Templates
+from repro.models.template import Template
+from repro.models.templates import Templates
 from repro.spectra.lattice import Lattice
 from repro.spectra.nodes import NodeGrid
 from tests.experiments.small import small_data

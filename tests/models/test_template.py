@@ -11,7 +11,8 @@ from scipy.optimize import least_squares
 from repro.errors import DataError, ParameterError
 from repro.models import template
 from repro.models.protocol import predict
-from repro.models.template import Template, Templates
+from repro.models.template import Template
+from repro.models.templates import Templates
 from repro.spectra.interpolate import TensorSpline, spline_along_axis
 from repro.spectra.lattice import Lattice
 from repro.spectra.nodes import NodeGrid
@@ -183,7 +184,7 @@ def test_amplitude_and_order_of_the_stars_do_not_matter(templates, monkeypatch):
     whole = model.labels(x, error=error)
     np.testing.assert_array_equal(model.labels(x, error=error), whole)
     np.testing.assert_allclose(model.labels(3.0 * x, error=3.0 * error), whole, rtol=1e-6, atol=1e-6)
-    monkeypatch.setattr(template, "_STARS", 7)
+    monkeypatch.setitem(template._STARS, "cpu", 7)
     monkeypatch.setitem(template._AT_ONCE, "cpu", 3)
     np.testing.assert_allclose(model.labels(x[::-1], error=error[::-1])[::-1], whole, rtol=1e-6, atol=1e-6)
 
