@@ -118,7 +118,7 @@ def network_jobs(
         for level in plan.network_levels:
             for n in plan.network_sizes:
                 jobs.append(Job(f"mlp-{level:g}-{n}-{run}", partial(bench.perceptrons, level, n, run)))
-            for cnn in _convolutions(plan, level, run):
+            for cnn in _convolutions(plan, level):
                 jobs.append(Job(f"{cnn.name}-{level:g}-{run}", partial(bench.convolution, cnn, level, run)))
         jobs.append(Job(f"validation-{run}", partial(bench.validation, run)))
     return jobs
@@ -136,13 +136,12 @@ class _Convolution:
         return setting(kernel=self.kernel, rate=self.rate, steps=self.steps, pool=self.pool)
 
 
-def _convolutions(plan: NetworkPlan, level: float, run: int) -> Iterator[_Convolution]:
-    """What is recommended and its control that keeps wavelengths; once, at the level of the sweep, the whole sweep."""
-    swept = level == SWEPT and run == 0
+def _convolutions(plan: NetworkPlan, level: float) -> Iterator[_Convolution]:
+    """What is recommended and its control that keeps wavelengths; at the level of the sweep, the whole sweep."""
     for steps in plan.cnn_steps:
         yield _Convolution(KERNEL, RATE, steps, "average")
         yield _Convolution(KERNEL, RATE, steps, "flatten")
-        for kernel, rate in product(plan.cnn_kernels, plan.cnn_rates) if swept else ():
+        for kernel, rate in product(plan.cnn_kernels, plan.cnn_rates) if level == SWEPT else ():
             if (kernel, rate) != (KERNEL, RATE):
                 yield _Convolution(kernel, rate, steps, "average")
 

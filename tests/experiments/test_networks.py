@@ -56,7 +56,8 @@ def test_the_matrix_has_these_arms():
     published = [
         cell(9, 0.003, pool, level, run) for run in (0, 1) for level in (0.1, 1) for pool in ("average", "flatten")
     ]
-    swept = [cell(k, rate, "average", 0.1, 0) for k, rate in ((9, 0.001), (21, 0.001), (21, 0.003))]
+    others = (9, 0.001), (21, 0.001), (21, 0.003)
+    swept = [cell(k, rate, "average", 0.1, run) for run in (0, 1) for k, rate in others]
     perceptrons = [f"mlp-{level}-{n}-{run}" for run in (0, 1) for level in (0.1, 1) for n in (32, 128)]
     assert sorted(names) == sorted([*published, *swept, *perceptrons, "validation-0", "validation-1"])
     runs = [name.rsplit("-", 1)[1] for name in names]
