@@ -97,7 +97,7 @@ def main() -> None:
     torch.set_num_threads(1)
     grid, stars = NodeGrid.read(nodes), observed_stars(spectra, 42, 1.0, STARS)
     started = time.process_time()
-    templates = Templates(grid)
+    templates = Templates.of(grid)
     print(f"{grid.lattice.size} nodes, made into templates in {time.process_time() - started:.1f} s")
     nearest = _nearest(grid, stars, count)
     known = Validation(stars.x, stars.labels[:, GRAVITY], stars.error)

@@ -38,7 +38,7 @@ class Setup:
         if self._templates is None:
             if self.grid is None:
                 raise DataError("roster: these spectra came without a node grid, so that there are no templates")
-            self._templates = Templates(self.grid, device=self.device)
+            self._templates = Templates.of(self.grid, device=self.device)
         return self._templates
 
 

@@ -15,6 +15,7 @@ and products of directions are summed over pixels once. Noise in other direction
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Final, Literal, Self
 
 import numpy as np
@@ -26,8 +27,11 @@ from repro.errors import DataError, ParameterError
 from repro.labels import LABELS
 from repro.models.protocol import Array
 from repro.models.templates import Templates
+from repro.spectra.lattice import Lattice
 from repro.training.spectra import Validation
+from repro.training.state import read_state, write_state
 
+KIND: Final = "template model"
 CURVES: Final = 12  # of weights, which all stars' weights are sums of: they keep them to 0.2 per cent rms
 UNLIKE: Final = 0.1  # share of a star's weights, rms, that these may miss
 
@@ -94,6 +98,7 @@ class Template:
     def __init__(self, templates: Templates, weights: Literal["error", "mean"] = "error") -> None:
         if weights not in ("error", "mean"):
             raise ParameterError(f"template: weights must be error or mean, not {weights!r}")
+        self.weights = weights
         self.uses_error = weights == "error"
         self._templates = templates
         self._curves = torch.zeros(0, 0)
@@ -115,11 +120,7 @@ class Template:
         curves = weights.mean(dim=0, keepdim=True)
         if self.uses_error:  # orthonormal: a star's weights are projected on them
             curves = torch.linalg.svd(weights, full_matrices=False)[2][:CURVES]
-        basis = self._templates.basis
-        self._curves = curves
-        self._grams = torch.stack([(basis * curve) @ basis.T for curve in curves])
-        nodes = self._templates.nodes
-        self._norms = torch.stack([((nodes @ gram.float()) * nodes).sum(dim=1) for gram in self._grams], dim=1)
+        self._use(curves)
         return self
 
     def predict(self, flux: Array, *, error: Array | None = None) -> NDArray[np.float64]:
@@ -151,6 +152,35 @@ class Template:
             found.append(best.cpu().numpy())
         return np.concatenate(found)
 
+    def save(self, path: str | Path) -> None:
+        """Write templates and curves of weights as npz; the same model gives the same bytes.
+
+        Raises:
+            DataError: the model was not fitted, or the disk is full.
+        """
+        if not self._curves.numel():
+            raise DataError("template: not fitted, there is nothing to save")
+        lattice = self._templates.lattice
+        arrays = {"basis": self._templates.basis, "nodes": self._templates.nodes, "curves": self._curves}
+        about = {"kind": KIND, "weights": self.weights, "axes": dict(lattice.axes), "missing": lattice.missing}
+        write_state(path, {name: values.cpu().numpy() for name, values in arrays.items()}, about)
+
+    @classmethod
+    def load(cls, path: str | Path, device: str | torch.device = "cpu") -> "Template":
+        """Read a model for prediction. Raises DataError where the file is none."""
+        arrays, about = read_state(path, KIND)
+        lattice = Lattice({name: tuple(nodes) for name, nodes in about["axes"].items()}, tuple(about["missing"]))
+        model = cls(Templates(lattice, arrays["basis"], arrays["nodes"], device), about["weights"])
+        model._use(torch.from_numpy(arrays["curves"]).to(model._templates.device))
+        return model
+
+    def _use(self, curves: Tensor) -> None:
+        """Prepare products with these curves of weights, (k, P)."""
+        basis, nodes = self._templates.basis, self._templates.nodes
+        self._curves = curves
+        self._grams = torch.stack([(basis * curve) @ basis.T for curve in curves])
+        self._norms = torch.stack([((nodes @ gram.float()) * nodes).sum(dim=1) for gram in self._grams], dim=1)
+
     def _screened(self, flux: Array, error: Array | None, rows: slice) -> tuple[_Stars, Tensor]:
         """Stars of some rows, and the labels of the nodes nearest to them, (n, 5)."""
         templates = self._templates
@@ -165,7 +195,7 @@ class Template:
         gram = (shares @ self._grams.flatten(1)).reshape(len(x), *self._grams.shape[1:])
         along = (cross.float() @ templates.nodes.T).clamp(min=0)
         nearest = (along**2 / (shares.float() @ self._norms.T)).argmax(dim=1)
-        start = torch.from_numpy(templates.labels[nearest.cpu().numpy()]).to(templates.device)
+        start = torch.from_numpy(templates.lattice.labels[nearest.cpu().numpy()]).to(templates.device)
         return _Stars(cross, gram, (weighted * x).sum(dim=1)), start
 
     def _weights(self, error: NDArray[np.floating[Any]], first: int = 0) -> Tensor:

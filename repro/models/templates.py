@@ -14,6 +14,7 @@ from torch import Tensor
 from torch.nn.functional import embedding_bag
 
 from repro.spectra.interpolate import BSplines
+from repro.spectra.lattice import Lattice
 from repro.spectra.lowrank import blocks, principal_directions
 from repro.spectra.nodes import NodeGrid
 
@@ -24,35 +25,42 @@ class Templates:
     """The spectra of a node grid and a spline through them, in their leading directions.
 
     Args:
-        grid: the nodes; where some are missing there is no spline, and labels are those of nodes.
-        rank: number of directions; all there are on a grid of fewer nodes.
-
-    Attributes:
-        labels: of the nodes, (N, 5).
-        basis: directions, (r, P) float64, orthonormal.
+        lattice: of the N nodes; where some are missing there is no spline, and labels are those of nodes.
+        basis: directions, (r, P), orthonormal.
         nodes: coefficients of the nodes' flux, in any unit, (N, r) float32.
     """
 
-    def __init__(self, grid: NodeGrid, rank: int = RANK, device: str | torch.device = "cpu") -> None:
+    def __init__(
+        self,
+        lattice: Lattice,
+        basis: NDArray[np.float64],
+        nodes: NDArray[np.float32],
+        device: str | torch.device = "cpu",
+    ) -> None:
+        self.lattice = lattice
         self.device = torch.device(device)
-        self.labels = grid.lattice.labels
+        self.basis = torch.from_numpy(basis).to(self.device)
+        self.nodes = torch.from_numpy(nodes).to(self.device)
+        self._axes: list[_Axis] | None = None
+        if lattice.missing:
+            return
+        cube = lattice.reshape(nodes.astype(np.float64))
+        splines = [BSplines(values) for values in lattice.axes.values()]
+        for axis, spline in enumerate(splines):
+            cube = spline.coefficients(cube, axis)
+        self._coefficients = torch.from_numpy(cube.reshape(nodes.shape)).float().to(self.device)
+        ends = [(values[0], values[-1]) for values in lattice.axes.values()]
+        self._axes = [_Axis(*both, self.device) for both in zip(splines, ends, strict=True)]
+        self.low, self.high = torch.tensor(ends, dtype=torch.float64, device=self.device).T
+
+    @classmethod
+    def of(cls, grid: NodeGrid, rank: int = RANK, device: str | torch.device = "cpu") -> "Templates":
+        """Those of a node grid, in `rank` directions; in all there are if its nodes or pixels are fewer."""
         n_nodes, n_pixels = grid.flux.shape
         basis = principal_directions(lambda rows: _unit_median(grid.flux[rows]), n_nodes, n_pixels, rank)
         unit = float(np.median(grid.flux[::64]))
         nodes = np.concatenate([grid.flux[rows] / unit @ basis.T for rows in blocks(n_nodes)])
-        self.basis = torch.from_numpy(basis).to(self.device)
-        self.nodes = torch.from_numpy(nodes).float().to(self.device)
-        self._axes: list[_Axis] | None = None
-        if grid.lattice.missing:
-            return
-        cube = grid.lattice.reshape(nodes)
-        splines = [BSplines(values) for values in grid.lattice.axes.values()]
-        for axis, spline in enumerate(splines):
-            cube = spline.coefficients(cube, axis)
-        self._coefficients = torch.from_numpy(cube.reshape(nodes.shape)).float().to(self.device)
-        ends = [(values[0], values[-1]) for values in grid.lattice.axes.values()]
-        self._axes = [_Axis(*both, self.device) for both in zip(splines, ends, strict=True)]
-        self.low, self.high = torch.tensor(ends, dtype=torch.float64, device=self.device).T
+        return cls(grid.lattice, basis, nodes.astype(np.float32), device)
 
     @property
     def continuous(self) -> bool:

@@ -74,7 +74,7 @@ def test_template_fits_need_no_training_set_and_no_settings(grid):
     for weights in ("error", "mean"):
         for level in LEVELS:
             (row,) = table.rows(setting=f"weights={weights}", train_noise=level, test_noise=level)
-            model = Template(Templates(grid), weights)
+            model = Template(Templates.of(grid), weights)
             known = DATA.validation(level)
             model.fit(known.flux[:0], known.y[:0], validation=known)
             expected = model.predict(DATA.test_flux(level), error=DATA.test_error(level))

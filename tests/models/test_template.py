@@ -84,7 +84,7 @@ def one_thread():
 
 @pytest.fixture(scope="module")
 def templates():
-    return Templates(GRID)
+    return Templates.of(GRID)
 
 
 def fitted(templates, weights="error"):
@@ -127,7 +127,7 @@ def test_templates_and_their_slopes_are_those_of_the_interpolation(templates):
 def test_without_a_spline_the_answer_is_the_nearest_of_all_nodes(weights):
     grid = node_grid(missing=(17, 90))
     x, error, _ = stars(25, 3, size=3.0)
-    model = fitted(Templates(grid), weights)
+    model = fitted(Templates.of(grid), weights)
     found = model.labels(x, error=error)
     for star, weight, labels in zip(x, own_weights(error)[weights], found, strict=True):
         every = [misfit(star, weight, flux.astype(float)) for flux in grid.flux]
@@ -234,9 +234,24 @@ def test_scatter_of_a_bright_star_is_the_cramer_rao_bound(templates):
 
 def test_fewer_directions_than_nodes_move_labels_by_less_than_the_noise():
     x, error, _ = stars(20, 12)
-    whole, fewer = (fitted(Templates(GRID, rank)).labels(x, error=error) for rank in (PIXELS, 24))
+    whole, fewer = (fitted(Templates.of(GRID, rank)).labels(x, error=error) for rank in (PIXELS, 24))
     assert not np.array_equal(whole, fewer)
     np.testing.assert_allclose(fewer[:, 1], whole[:, 1], atol=0.02)
+
+
+@pytest.mark.parametrize("missing", [(), (5,)])
+def test_a_stored_model_says_the_same(missing, tmp_path):
+    x, error, _ = stars(20, 3)
+    for weights in ("error", "mean"):
+        model = fitted(Templates.of(node_grid(missing)), weights)
+        for name in ("first", "second"):
+            model.save(tmp_path / f"{name}.npz")
+        assert (tmp_path / "first.npz").read_bytes() == (tmp_path / "second.npz").read_bytes()
+        again = Template.load(tmp_path / "first.npz")
+        assert again.uses_error == model.uses_error
+        np.testing.assert_array_equal(again.labels(x, error=error), model.labels(x, error=error))
+    with pytest.raises(DataError, match="not fitted, there is nothing to save"):
+        Template(Templates.of(GRID)).save(tmp_path / "third.npz")
 
 
 def test_wrong_input_is_named(templates):
@@ -270,4 +285,4 @@ def test_a_grid_of_one_model_names_its_labels():
     axes = {name: (values[0],) for name, values in AXES.items()}
     one = replace(GRID, lattice=Lattice(axes), flux=GRID.flux[:1], zero_point=GRID.zero_point[:1])
     x, error, _ = stars(2, 0)
-    np.testing.assert_array_equal(fitted(Templates(one)).labels(x, error=error), np.tile(LOW, (2, 1)))
+    np.testing.assert_array_equal(fitted(Templates.of(one)).labels(x, error=error), np.tile(LOW, (2, 1)))
