@@ -78,12 +78,12 @@ def shortcut(
         DataError: as `moments`.
     """
     source = as_source(flux, device)
-    count, pixels = source.shape
+    count = source.shape[0]
     if not 2 <= folds <= count:
         raise ParameterError(f"residual mlp: {folds} folds of {count} spectra; there must be 2 to {count}")
     fold = np.arange(count, dtype=np.int64) * folds // count
     whole = moments(source, y)
-    path = ridge_path(whole, alphas)
+    path = ridge_path(replace(whole), alphas)  # a copy, with which its factorisation is dropped
     best = path[int(np.argmax(path.r2(validation)))]
     alpha = float(best.facts["alpha"][0])
     without = _without_few if whole.rows is not None else _without_many
@@ -107,7 +107,7 @@ def _without_many(
         right -= rest @ x
         shift -= x.sum(dim=0) / kept  # of the mean of those that stay
         offset -= float(rest.sum()) / kept
-    matrix = (whole.matrix - gram.symmetric()).addr_(shift, shift, alpha=-kept)
+    matrix = gram.symmetric().neg_().add_(whole.matrix).addr_(shift, shift, alpha=-kept)
     matrix.diagonal().add_(alpha)
     right -= kept * offset * shift
     coefficients = torch.cholesky_solve(right[:, None], torch.linalg.cholesky(matrix))[:, 0]
