@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from torch import nn
 
 from repro.models.mlp import Mlp
 from repro.training.loop import Recipe
@@ -41,6 +42,34 @@ def trained(checkpoint=None, epochs=6, report=lambda _done, _total: None, watch=
     recipe = Recipe(epochs=epochs, batch=32, learning_rate=5e-3)
     model = Mlp(recipe, seed=3, widths=(16, 8), checkpoint=checkpoint, report=report, watch=watch)
     return model.fit(spectra, y, validation=validation(), **others)
+
+
+class Line(nn.Module):
+    """x -> slope x + offset, from a stated start."""
+
+    def __init__(self, slope=0.0):
+        super().__init__()
+        self.layer = nn.Linear(1, 1)
+        nn.init.constant_(self.layer.weight, slope)
+        nn.init.constant_(self.layer.bias, 0.0)
+
+    def forward(self, flux):
+        return self.layer(flux)[:, 0]
+
+
+def points(n, slope, seed=0):
+    x = np.random.default_rng(seed).standard_normal((n, 1)).astype(np.float32)
+    return x, slope * x[:, 0].astype(np.float64)
+
+
+def interrupting(limit):
+    """A report that interrupts the training when that many presentations are done."""
+
+    def report(done, _total):
+        if done >= limit:
+            raise KeyboardInterrupt
+
+    return report
 
 
 if __name__ == "__main__":
