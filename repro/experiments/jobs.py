@@ -16,6 +16,7 @@ from repro.progress import Report, silent
 from repro.sources.fingerprint import code_fingerprint
 
 _PACKAGE: Final = Path(__file__).resolve().parents[1]
+_MODELS: Final = "models"  # beside the finished jobs
 _CODE: Final = ("experiments", "models", "training", "spectra")  # what the arms depend on beside data and settings
 
 
@@ -27,7 +28,14 @@ class Job(NamedTuple):
 
 
 def run_jobs(
-    jobs: Sequence[Job], data: Data, folder: Path, path: Path, *, settings: str = "", report: Report = silent
+    jobs: Sequence[Job],
+    data: Data,
+    folder: Path,
+    path: Path,
+    *,
+    models: Path | None = None,
+    settings: str = "",
+    report: Report = silent,
 ) -> None:
     """Run jobs in order and write the table of all their arms.
 
@@ -37,6 +45,7 @@ def run_jobs(
         folder: where finished jobs are kept until the table is written; one of other code, data or settings is made
             again.
         path: of the table.
+        models: folder of the models that arms keep.
         settings: all parameters that the jobs depend on, as text.
         report: called with the number of jobs done and in all.
 
@@ -52,13 +61,30 @@ def run_jobs(
         finished = folder / f"{job.name}.h5"
         table = _kept(finished, key)
         if table is None:
-            table = arm_table(job.make(), data.stars, {"key": key})
+            arms = job.make()
+            for arm in arms:
+                if arm.kept is not None:
+                    arm.kept.save(folder / _MODELS / f"{arm.name}{arm.kept.suffix}")
+            table = arm_table(arms, data.stars, {"key": key})
             table.write(finished)
         tables.append(table)
     merged = joined(tables)
     replace(merged, conditions={name: v for name, v in merged.conditions.items() if name != "key"}).write(path)
+    if models is not None:
+        copied_folder(folder / _MODELS, models)
     shutil.rmtree(folder, ignore_errors=True)
     report(len(jobs), len(jobs))
+
+
+def copied_folder(source: Path, target: Path) -> None:
+    """Copy the files of a folder, which may be absent, in place of another folder; whole or not at all."""
+    temporary = target.with_name(f".{target.name}.tmp")
+    shutil.rmtree(temporary, ignore_errors=True)
+    temporary.mkdir(parents=True)
+    for file in sorted(source.glob("*")):
+        shutil.copyfile(file, temporary / file.name)
+    shutil.rmtree(target, ignore_errors=True)
+    temporary.rename(target)
 
 
 def _kept(path: Path, key: str) -> ArmTable | None:

@@ -207,6 +207,7 @@ class _Bench:
     def _arm(self, experiment: str, model: NetworkModel, name: str, place: tuple[float, int, int]) -> Arm:
         level, n, run = place
         best = max(model.history, key=lambda row: row.validation_r2)
+        most = self.plan.cnn_size if experiment == "cnn" else self.plan.network_sizes[-1]
         return Arm(
             experiment=experiment,
             model=model.name.replace(" ", "_"),
@@ -218,6 +219,7 @@ class _Bench:
             prediction=model.predict(self.data.test_flux(level)),
             validation_r2=best.validation_r2,
             facts={"parameters": model.parameters, "epochs": best.epoch, "steps": model.recipe.plan(n)[1]},
+            kept=model if (level, run) == (PUBLISHED, 0) and n == most else None,
         )
 
     def _source(self, level: float, n: int, run: int) -> SharedNoise:

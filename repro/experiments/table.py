@@ -9,7 +9,7 @@ import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,6 +22,19 @@ if TYPE_CHECKING:
     from repro.spectra.presentation import ObservedStars
 
 Array = NDArray[np.float64]
+
+
+class Stored(Protocol):
+    """A fitted model that a file can hold."""
+
+    @property
+    def suffix(self) -> str:
+        """Of its file."""
+        ...
+
+    def save(self, path: Path) -> None:
+        """Write it."""
+        ...
 
 
 @dataclass(frozen=True)
@@ -38,6 +51,7 @@ class Arm:
         prediction: (n,) log g [dex] of the test stars.
         validation_r2: R2 on the validation stars, by which settings are chosen; nan without.
         facts: what the fit found, such as `trees` or `parameters`.
+        kept: the model, where it is one that the leaderboard stands on and that others may want to use.
     """
 
     experiment: str
@@ -50,6 +64,12 @@ class Arm:
     prediction: NDArray[np.floating[Any]]
     validation_r2: float = float("nan")
     facts: Mapping[str, float] = field(default_factory=dict)
+    kept: Stored | None = None
+
+    @property
+    def name(self) -> str:
+        """What tells the model from others of a place, as the name of a file."""
+        return "_".join(filter(None, (self.experiment, self.model, self.setting)))
 
 
 @dataclass(frozen=True)

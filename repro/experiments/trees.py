@@ -108,7 +108,9 @@ class _Fit:
     seed: int
     bins: int
 
-    def arm(self, experiment: str, name: str, test_noise: float, test: Array, trees: int | None = None) -> Arm:
+    def arm(
+        self, experiment: str, name: str, test_noise: float, test: Array, trees: int | None = None, kept: bool = False
+    ) -> Arm:
         """What its first `trees` trees say of the test stars, those of the lowest validation loss by default."""
         model, (flux, y, _) = self.model, self.validation
         estimates = model.predict(flux, trees=trees)
@@ -128,6 +130,7 @@ class _Fit:
                 "share": model.settings["feature_fraction"],
                 "bins": self.bins,
             },
+            kept=model if kept else None,
         )
 
 
@@ -158,7 +161,8 @@ class _Trees:
             fit = self._fit(bins, validation, (level, n, run), rate, leaves)
             name = setting(rate=rate, leaves=leaves)
             if level in self.levels:
-                arms.append(fit.arm("trees", name, level, test))
+                kept = (level, n, run) == (PUBLISHED, self.plan.sizes[-1], 0)
+                arms.append(fit.arm("trees", name, level, test, kept=kept))
                 cuts = [trees for trees in CUTS if trees <= fit.model.best]
                 arms += [fit.arm("trees_fixed", f"{name}+trees={trees}", level, test, trees) for trees in cuts]
             if level in CROSSED and n == self.middle and (rate, leaves) == (self._rate, self._leaves):

@@ -122,6 +122,7 @@ class Gbdt:
     """
 
     uses_error = False
+    suffix: Final = ".txt"
 
     def __init__(
         self,

@@ -4,7 +4,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, ClassVar, Self
+from typing import Any, ClassVar, Final, Self
 
 import numpy as np
 import torch
@@ -75,6 +75,7 @@ class LinearModel(ABC):
     """
 
     uses_error = False
+    suffix: Final = ".npz"
     name: ClassVar[str]
 
     def __init__(self, standardised: bool = False, device: str | torch.device = "cpu") -> None:
@@ -121,9 +122,13 @@ class LinearModel(ABC):
         if validation is not None:
             self.scores = path.r2(validation)
             best = int(np.argmax(self.scores))
-        self.coefficients = np.ascontiguousarray(path.coefficients[:, best])
-        self.intercept = float(path.intercepts[best])
-        self.chosen = {name: float(values[best]) for name, values in path.facts.items()}
+        return self.take(path, best)
+
+    def take(self, path: LinearPath, column: int) -> Self:
+        """Be one column of a path that was made elsewhere."""
+        self.coefficients = np.ascontiguousarray(path.coefficients[:, column])
+        self.intercept = float(path.intercepts[column])
+        self.chosen = {name: float(values[column]) for name, values in path.facts.items()}
         return self
 
     def predict(self, flux: Array, *, error: Array | None = None) -> Float64:

@@ -4,7 +4,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
-from typing import Any, ClassVar, Self
+from typing import Any, ClassVar, Final, Self
 
 import numpy as np
 import torch
@@ -46,6 +46,7 @@ class NetworkModel(ABC):
     """
 
     uses_error = False
+    suffix: Final = ".npz"
     kind: ClassVar[str]  # of a stored model, such as "mlp model"
 
     def __init__(

@@ -14,13 +14,14 @@ from repro.stages.runner import Run
 Family = Callable[[Data, Any, Sequence[float]], Sequence[Job]]
 
 
-def run_family(run: Run, family: Family, fields: Sequence[str], path: Path) -> None:
+def run_family(run: Run, family: Family, fields: Sequence[str], path: Path, models: Path | None = None) -> None:
     """Run the jobs of one family of models and write their table.
 
     Args:
         family: makes the jobs from the data, the part of the scale's matrix that `fields` name, and the noise levels.
         fields: of `MatrixParams`; no others are read, so that a change of others reruns nothing.
         path: of the table.
+        models: folder for the models that are worth keeping.
     """
     params = run.params
     matrix, levels = params.size.trackF, params.trackF.levels
@@ -28,4 +29,4 @@ def run_family(run: Run, family: Family, fields: Sequence[str], path: Path) -> N
     data = Data(SPECTRA, params.seed, params.noise, run.device)
     with progress(path.stem) as report:
         jobs, settings = family(data, plan, levels), f"{plan} {levels}"
-        run_jobs(jobs, data, WORK / run.stage, path, settings=settings, report=report)
+        run_jobs(jobs, data, WORK / run.stage, path, models=models, settings=settings, report=report)

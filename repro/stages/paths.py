@@ -41,6 +41,7 @@ ROSTER: Final = TRACK_F / "roster.h5"
 EVIDENCE_F: Final = TRACK_F / "evidence.json"
 LEADERBOARD: Final = TRACK_F / "leaderboard.json"
 FIGURES_F: Final = TRACK_F / "figures"
+MODELS_F: Final = Path("models/trackF")
 VERDICTS_F: Final = TRACK_F / "verdicts.json"
 WORK: Final = Path("data/work")  # what unfinished stages keep
 

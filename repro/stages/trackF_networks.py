@@ -4,7 +4,7 @@ from functools import partial
 
 from repro.experiments.networks import network_jobs
 from repro.stages.matrix import run_family
-from repro.stages.paths import NETWORKS, WORK
+from repro.stages.paths import MODELS_F, NETWORKS, WORK
 from repro.stages.runner import Run, run_stage
 
 FIELDS = (
@@ -14,9 +14,9 @@ FIELDS = (
 
 
 def main(run: Run) -> None:
-    """Write results/trackF/networks.h5."""
+    """Write results/trackF/networks.h5, and models/trackF/networks."""
     family = partial(network_jobs, checkpoints=WORK / f"{run.stage}-checkpoints")
-    run_family(run, family, FIELDS, NETWORKS)
+    run_family(run, family, FIELDS, NETWORKS, MODELS_F / "networks")
 
 
 if __name__ == "__main__":

@@ -2,7 +2,7 @@
 
 from repro.experiments.trees import tree_jobs
 from repro.stages.matrix import run_family
-from repro.stages.paths import TREES
+from repro.stages.paths import MODELS_F, TREES
 from repro.stages.runner import Run, run_stage
 
 FIELDS = (
@@ -12,8 +12,8 @@ FIELDS = (
 
 
 def main(run: Run) -> None:
-    """Write results/trackF/trees.h5."""
-    run_family(run, tree_jobs, FIELDS, TREES)
+    """Write results/trackF/trees.h5, and models/trackF/trees."""
+    run_family(run, tree_jobs, FIELDS, TREES, MODELS_F / "trees")
 
 
 if __name__ == "__main__":

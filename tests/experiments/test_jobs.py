@@ -111,3 +111,35 @@ def test_predictions_are_kept_as_they_are(tmp_path):
     table = ArmTable.read(tmp_path / "kept.h5")
     expected = np.float32([DATA.stars.table["log_g"] + number for number in (1, 1, 2, 2, 3, 3)])
     assert (table.predictions == expected).all()
+
+
+class Note:
+    """A model of a few bytes."""
+
+    suffix = ".note"
+
+    def __init__(self, text):
+        self.text = text
+
+    def save(self, path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(self.text)
+
+
+def test_models_are_kept_through_a_kill_and_take_the_place_of_older_ones(tmp_path):
+    work = Work(fails="c")
+    plain = work.jobs()
+
+    def noted(job):
+        return Job(job.name, lambda: [replace(arm, kept=Note(arm.setting)) for arm in job.make()[:1]])
+
+    jobs, models = [noted(plain[0]), plain[1], noted(plain[2])], tmp_path / "models"
+    models.mkdir()
+    (models / "older.note").touch()
+    with pytest.raises(KeyboardInterrupt):
+        made(jobs, tmp_path / "kept", models=models)
+    assert [file.name for file in models.iterdir()] == ["older.note"]
+    work.fails = None
+    made(jobs, tmp_path / "kept", models=models)
+    texts = {file.name: file.read_text() for file in models.iterdir()}
+    assert texts == {"alpha_ridge_a=0.note": "a=0", "alpha_ridge_c=0.note": "c=0"}

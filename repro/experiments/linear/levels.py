@@ -12,6 +12,7 @@ Runs of the largest size that have some of the levels alone leave out what needs
 """
 
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import partial
 from typing import Final
 
@@ -27,7 +28,7 @@ from repro.models.moments import Moments
 from repro.models.ols import FLOAT32, ols_path
 from repro.models.pca import pca_path
 from repro.models.pls import pls_path
-from repro.models.ridge import ridge_path
+from repro.models.ridge import Ridge, ridge_path
 
 # per squared standard deviation of a pixel: the published half decades of 1e2 to 1e8, and less for little noise
 STANDARDISED_ALPHAS: Final = tuple(float(a) for a in 10.0 ** np.array([-3, -2, -1, 0, 1, *np.arange(2.0, 8.1, 0.5)]))
@@ -55,7 +56,8 @@ def _level(shared: SharedMoments, cell: Cell) -> list[Arm]:
     if level not in shared.levels:
         return arms
     seen = Seen(data.validation(level), data.test_flux(level))
-    arms += cell.arms("alpha", "ridge", path, [setting(alpha=alpha) for alpha in ALPHAS], seen)
+    penalties = cell.arms("alpha", "ridge", path, [setting(alpha=alpha) for alpha in ALPHAS], seen)
+    arms += _with_best_kept(penalties, path) if cell == Cell(PUBLISHED, shared.plan.sizes[-1], 0) else penalties
     if level == CLEAN:
         names = [setting(alpha=alpha) for alpha in EDGE_ALPHAS]
         arms += cell.arms("alpha_edge", "ridge", ridge_path(known, EDGE_ALPHAS), names, seen)
@@ -65,6 +67,12 @@ def _level(shared: SharedMoments, cell: Cell) -> list[Arm]:
     if level in _COMPONENT_LEVELS or (level in _OLS_LEVELS and complete):  # components share the eigenvalues
         arms += _least_squares(known, cell, seen)
     return arms + _standardised(known, cell, seen, counts if level == PUBLISHED and complete else [])
+
+
+def _with_best_kept(arms: Sequence[Arm], path: LinearPath) -> list[Arm]:
+    """The arms of a path, of which the one that validation chooses keeps its model."""
+    best = int(np.argmax([arm.validation_r2 for arm in arms]))
+    return [replace(arm, kept=Ridge().take(path, best) if k == best else None) for k, arm in enumerate(arms)]
 
 
 def _crossed(shared: SharedMoments, cell: Cell, path: LinearPath) -> list[Arm]:
