@@ -43,6 +43,7 @@ LEADERBOARD: Final = TRACK_F / "leaderboard.json"
 FIGURES_F: Final = TRACK_F / "figures"
 MODELS_F: Final = Path("models/trackF")
 VERDICTS_F: Final = TRACK_F / "verdicts.json"
+PRINCIPLES: Final = TRACK_F / "principles.png"
 WORK: Final = Path("data/work")  # what unfinished stages keep
 
 
