@@ -37,7 +37,7 @@ UNLIKE: Final = 0.1  # share of a star's weights, rms, that these may miss
 
 _STARS: Final = {"cpu": 256, "cuda": 4096}  # fitted together: each needs 0.2 MB
 _AT_ONCE: Final = {"cpu": 64, "cuda": 4096}  # templates: what these need stays in the cache of a processor
-_STEPS: Final = 20  # at most; stars at noise level 1 need five, three in a hundred more than 20
+_STEPS: Final = 40  # at most; stars at noise level 1 need five, three in a hundred more than 20
 _ROUNDING: Final = 1e-13  # of x.x: chi2 is known no better
 _SETTLED: Final = 1e-2  # of chi2 over the pixels: a step that is expected to gain less is the last
 
