@@ -4,7 +4,7 @@ Addresses; <place> is `noise<L>[/test<T> where T != L]/n<N>`:
 
 <experiment>/<model>[/<setting>]/<place>/r2      every cell; of `error_only` also rmse and mae [dex]
 <the same>/<fact>                                what the fits found, such as trees or variance
-<the same>/gain_over_<reference>                 R2 of the cell minus that of its reference, see `references`
+<the same>/gain_over_<reference>                 R2 of the cell minus that of its reference, see `repro.scores.references`
 <experiment>/<model>[/<controls>]/best/<place>/  the setting chosen by validation, run by run, among those that differ
                                                  in tuned parts alone (without <controls>: among all):
     r2, <part>, log10_alpha                      its score, and what was chosen; of `error_only` also rmse and mae
@@ -22,15 +22,15 @@ from typing import Any
 import numpy as np
 
 from repro.scores import settings
-from repro.scores.arms import ArmScores, Cell, Metric, Rows, place
+from repro.scores.arms import ArmScores, Metric, Rows, place
 from repro.scores.bootstrap import Scored
-from repro.scores.choice import TUNED, Choice, candidates, choices, chosen
+from repro.scores.choice import TUNED, Choice, chosen
+from repro.scores.references import References
 
 Conditions = Mapping[str, Any]
 Item = tuple[str, float | Scored, Conditions]  # address, value, and how its conditions differ from those of the file
 
 _RANGES = ("trees", "cnn")
-_OWN_PIXELS = ("pca", "pca_fixed", "pls", "alpha_standardised")  # linear models that answer to Ridge on all pixels
 
 
 def conditions(scores: ArmScores, rows: Rows) -> Conditions:
@@ -40,9 +40,8 @@ def conditions(scores: ArmScores, rows: Rows) -> Conditions:
     return found if cell.test_noise == cell.train_noise else found | {"test_level": cell.test_noise}
 
 
-def cell_items(scores: ArmScores) -> Iterator[Item]:
+def cell_items(scores: ArmScores, known: References) -> Iterator[Item]:
     """Values of all cells of a table."""
-    tuned = candidates(scores)
     for cell in scores.cells():
         rows = scores.rows(cell)
         where = conditions(scores, rows)
@@ -50,15 +49,13 @@ def cell_items(scores: ArmScores) -> Iterator[Item]:
             yield f"{cell.address}/{metric}", scores.measured(rows, metric).scored(), where
         for fact, runs in scores.facts(rows).items():
             yield f"{cell.address}/{fact}", _plain(runs), where
-        for reference, other in references(scores, cell, tuned).items():
+        for reference, other in known.of_cell(cell).items():
             yield f"{cell.address}/gain_over_{reference}", scores.difference(rows, other).scored(), where
 
 
-def choice_items(scores: ArmScores) -> Iterator[Item]:
+def choice_items(scores: ArmScores, known: References) -> Iterator[Item]:
     """Values of all chosen settings of a table."""
-    tuned = candidates(scores)
-    whole = {(c.experiment, c.model, c.controls, c.place): c for c in choices(scores)}
-    for choice in whole.values():
+    for choice in known.choices.values():
         where = conditions(scores, choice.rows)
         for metric in _metrics(choice.experiment):
             yield f"{choice.address()}/{metric}", scores.measured(choice.rows, metric).scored(), where
@@ -67,13 +64,13 @@ def choice_items(scores: ArmScores) -> Iterator[Item]:
         yield f"{by_test}/r2", scores.measured(choice.by_test).scored(), where
         yield f"{by_test}/r2_gain", scores.difference(choice.by_test, choice.rows).scored(), where
         yield from _chosen_parts(scores, choice, "test_chosen", choice.by_test, where)
-        for reference, rows in _choice_references(choice, whole, tuned).items():
+        for reference, rows in known.of_choice(choice).items():
             yield f"{choice.address()}/gain_over_{reference}", scores.difference(choice.rows, rows).scored(), where
 
 
-def range_items(scores: ArmScores) -> Iterator[Item]:
+def range_items(scores: ArmScores, known: References) -> Iterator[Item]:
     """How much the tuned parts of a model's settings matter, one at a time."""
-    for choice in choices(scores):
+    for choice in known.choices.values():
         if choice.experiment not in _RANGES or choice.controls:
             continue
         every = {row: settings.parts(scores.table.settings[row]) for row in choice.offered}
@@ -86,90 +83,12 @@ def range_items(scores: ArmScores) -> Iterator[Item]:
                 yield address, scores.difference(order[-1], order[0]).scored(), conditions(scores, order[0])
 
 
-def references(scores: ArmScores, cell: Cell, tuned: Mapping[tuple[str, float, int], Rows]) -> dict[str, Rows]:
-    """What a cell is measured against, by name, as far as it was run:
-
-    full        topk: all pixels, tuned, the same model
-    matched     topk_clean: Ridge on all pixels, tuned, trained at the noise of the test
-                cross_noise: the same choice, trained at the noise of the test
-    ridge       pca, pca_fixed, pls, networks, cnn: Ridge on all pixels, tuned
-    uncut       ols_cut, error_only: least squares with all singular values
-    raw         scaler: flux as it is (with transformed validation spectra)
-    direct      networks, Ridge + MLP: the MLP alone
-    out_of_fold networks: Ridge + MLP on residuals of spectra that Ridge did not learn from
-    average     cnn: the same with average pooling
-    largest     validation_size: the largest validation set
-    stopped     trees_fixed: the same boosters, stopped early
-    """
-    found: dict[str, Cell | Rows | None] = dict(_among_cells(scores, cell))
-    spot = (cell.test_noise, cell.n_train)
-    if cell.experiment == "topk":
-        found["full"] = tuned.get((cell.model, *spot))
-    elif cell.experiment == "topk_clean":
-        found["matched"] = tuned.get(("ridge", *spot))
-    elif cell.experiment in (*_OWN_PIXELS, "networks", "cnn"):
-        found["ridge"] = tuned.get(("ridge", *spot))
-    rows = {name: _rows(scores, of) for name, of in found.items()}
-    return {name: of for name, of in rows.items() if of is not None}
-
-
 def _with(every: Mapping[int, Mapping[str, str]], part: str, value: str) -> Rows:
     return np.array([row for row, own in every.items() if own.get(part) == value], dtype=np.intp)
 
 
 def _metrics(experiment: str) -> tuple[Metric, ...]:
     return ("r2", "rmse", "mae") if experiment == "error_only" else ("r2",)
-
-
-def _among_cells(scores: ArmScores, cell: Cell) -> dict[str, Cell]:
-    """Other cells that a cell is measured against."""
-    own = settings.parts(cell.setting)
-    if cell.experiment == "cross_noise" and cell.train_noise != cell.test_noise:
-        return {"matched": cell._replace(train_noise=cell.test_noise)}
-    if cell.experiment == "scaler" and own.get("input") != "raw":
-        changed = own | {"input": "raw"} | ({"validation": "transformed"} if "validation" in own else {})
-        return {"raw": cell._replace(setting=settings.joined(changed))}
-    if cell.experiment == "scaler" and own.get("validation") == "raw":
-        return {"raw": cell._replace(setting=settings.joined(own | {"validation": "transformed"}))}
-    if cell.experiment in ("ols_cut", "error_only") and own.get("cut", "0") != "0":
-        return {"uncut": cell._replace(setting=settings.joined(own | {"cut": "0"}))}
-    if cell.experiment == "cnn" and own.get("pool") == "flatten":
-        return {"average": cell._replace(setting=settings.joined(own | {"pool": "average"}))}
-    if cell.experiment == "trees_fixed":
-        stopped = settings.without(cell.setting, ("trees",))
-        return {"stopped": cell._replace(experiment="trees", setting=stopped)}
-    if cell.experiment == "networks" and cell.model == "residual_mlp":
-        other = {"direct": cell._replace(model="mlp", setting="")}
-        fold = {"out_of_fold": cell._replace(setting="ridge=out_of_fold")}
-        return other | (fold if cell.setting == "ridge=in_sample" else {})
-    if cell.experiment == "validation_size":
-        same = {name: value for name, value in cell._asdict().items() if name != "setting"}
-        others = scores.cells(**same)
-        largest = max(others, key=lambda other: settings.number(other.setting, "validation"))
-        return {} if largest == cell else {"largest": largest}
-    return {}
-
-
-def _choice_references(
-    choice: Choice,
-    whole: Mapping[tuple[str, str, str, tuple[float, int]], Choice],
-    tuned: Mapping[tuple[str, float, int], Rows],
-) -> dict[str, Rows]:
-    found = {}
-    if choice.experiment == "error_only" and choice.controls not in ("", "input=error"):
-        other = whole.get((choice.experiment, choice.model, "input=error", choice.place))
-        found["error"] = other.rows if other else None
-    if choice.experiment in (*_OWN_PIXELS, "cnn"):
-        found["ridge"] = tuned.get(("ridge", *choice.place))
-    if choice.experiment == "topk":
-        found["full"] = tuned.get((choice.model, *choice.place))
-    return {name: rows for name, rows in found.items() if rows is not None}
-
-
-def _rows(scores: ArmScores, of: Cell | Rows | None) -> Rows | None:
-    if isinstance(of, Cell):
-        return scores.rows(of) if scores.has(of) else None
-    return of
 
 
 def _chosen_parts(scores: ArmScores, choice: Choice, how: str, rows: Rows, where: Conditions) -> Iterator[Item]:

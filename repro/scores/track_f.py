@@ -17,6 +17,7 @@ from repro.scores.bootstrap import Scored
 from repro.scores.choice import FIXED, candidates
 from repro.scores.headroom import Headroom
 from repro.scores.leaderboard import leaderboard, leaderboard_items
+from repro.scores.references import References
 from repro.scores.scaling import scaling_items
 from repro.scores.sensitivity import Item, cell_items, choice_items, range_items
 
@@ -70,9 +71,10 @@ def families(tables: Tables) -> Iterator[Family]:
 
 def items(tables: Tables) -> Iterator[Item]:
     """All values, each with its conditions."""
-    yield from cell_items(tables.scores)
-    yield from choice_items(tables.scores)
-    yield from range_items(tables.scores)
+    known = References(tables.scores)
+    yield from cell_items(tables.scores, known)
+    yield from choice_items(tables.scores, known)
+    yield from range_items(tables.scores, known)
     yield from leaderboard_items(tables.scores)
     yield from scaling_items(tables.scores, candidates(tables.scores))
     yield from tables.headroom.items()

@@ -6,6 +6,7 @@ import pytest
 from repro.scores.arms import ArmScores, Cell
 from repro.scores.bootstrap import Scored, resamples
 from repro.scores.choice import candidates
+from repro.scores.references import References
 from repro.scores.scaling import scaling_items
 from repro.scores.sensitivity import cell_items, choice_items, range_items
 from tests.scores.arm_tables import Maker, alpha_penalty, small
@@ -18,7 +19,8 @@ def scores():
 
 @pytest.fixture(scope="module")
 def values(scores):
-    found = [*cell_items(scores), *choice_items(scores), *range_items(scores)]
+    known = References(scores)
+    found = [*cell_items(scores, known), *choice_items(scores, known), *range_items(scores, known)]
     found += scaling_items(scores, candidates(scores))
     assert len({address for address, _, _ in found}) == len(found)
     return {address: (value, where) for address, value, where in found}
@@ -72,6 +74,20 @@ def test_cells_say_their_score_facts_and_conditions(scores, values):
             "trees_fixed/lightgbm/rate=0.1+leaves=31+trees=50/noise1/n8000/gain_over_stopped",
             ("trees", "lightgbm", "rate=0.1+leaves=31", 1.0),
         ),
+        ("alpha/ridge/alpha=1000/noise1/n8000/gain_over_best", ("alpha", "ridge", "alpha=100", 1.0)),
+        ("pls/pls/k=200/noise1/n8000/gain_over_pca_fixed", ("pca_fixed", "pca_ridge", "k=200", 1.0)),
+        ("pls/pls/k=200/noise1/n8000/gain_over_pca", ("pca", "pca_ridge", "k=200", 1.0)),
+        ("pca/pca_ridge/k=200/noise1/n8000/gain_over_k=50", ("pca", "pca_ridge", "k=50", 1.0)),
+        ("topk/ridge/k=50+selector=1/noise1/n8000/gain_over_random", ("topk", "ridge", "k=50+selector=random", 1.0)),
+        ("topk/lightgbm/k=50+selector=gain/noise1/n8000/gain_over_ridge", ("topk", "ridge", "k=50+selector=1", 1.0)),
+        (
+            "trees/lightgbm/rate=0.1+leaves=31/noise1/n8000/gain_over_rate=0.05",
+            ("trees", "lightgbm", "rate=0.05+leaves=31", 1.0),
+        ),
+        (
+            "cnn/cnn/kernel=21+rate=0.003+steps=200+pool=average/noise1/n8000/gain_over_kernel=9",
+            ("cnn", "cnn", "kernel=9+rate=0.003+steps=200+pool=average", 1.0),
+        ),
         (
             "cnn/cnn/kernel=9+rate=0.003+steps=200+pool=flatten/noise1/n8000/gain_over_average",
             ("cnn", "cnn", "kernel=9+rate=0.003+steps=200+pool=average", 1.0),
@@ -99,6 +115,21 @@ def test_noise_that_does_not_match_is_held_against_noise_that_does(scores, value
     full = number(values, "topk_clean/ridge/k=1000/noise0/test1/n8000/gain_over_matched")
     tuned = runs(scores, "alpha", "ridge", "alpha=100", 1.0, 8000)  # Ridge on clean spectra is one fit for all seeds
     assert full == pytest.approx(runs(scores, "topk_clean", "ridge", "k=1000", 0.0, 8000, 1.0)[0] - tuned.mean())
+
+
+def test_a_cell_is_not_held_against_itself_nor_against_what_was_not_run(values):
+    names = {address.rpartition("/")[2] for address in values if "/gain_over_" in address}
+    assert "gain_over_steps" not in names  # one number of updates
+    for address in (
+        "trees/lightgbm/rate=0.05+leaves=31/noise1/n8000/gain_over_rate=0.05",
+        "topk/ridge/k=200+selector=random/noise1/n8000/gain_over_random",
+        "networks/mlp/noise1/n8000/gain_over_direct",
+        "validation_size/mlp/validation=4000/noise1/n8000/gain_over_largest",
+        "topk_clean/ridge/k=4096/noise0/test1/n8000/gain_over_all",
+        "pls/pls/k=200/noise0/n8000/gain_over_pca_fixed",
+    ):
+        assert address not in values
+    assert number(values, "topk_clean/ridge/k=1000/noise0/test1/n8000/gain_over_all") > 0.3
 
 
 def test_chosen_settings_say_what_was_chosen_and_whether_at_an_end(values):
