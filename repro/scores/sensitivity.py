@@ -4,7 +4,7 @@ Addresses; <place> is `noise<L>[/test<T> where T != L]/n<N>`:
 
 <experiment>/<model>[/<setting>]/<place>/r2      every cell; of `error_only` also rmse and mae [dex]
 <the same>/<fact>                                what the fits found, such as trees or variance
-<the same>/gain_over_<reference>                 R2 of the cell minus that of its reference, see `repro.scores.references`
+<the same>/gain_over_<reference>                 R2 of the cell minus that of its reference, see `references`
 <experiment>/<model>[/<controls>]/best/<place>/  the setting chosen by validation, run by run, among those that differ
                                                  in tuned parts alone (without <controls>: among all):
     r2, <part>, log10_alpha                      its score, and what was chosen; of `error_only` also rmse and mae
