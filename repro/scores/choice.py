@@ -10,7 +10,8 @@ from repro.scores import settings
 from repro.scores.arms import ArmScores, Cell, Rows, place
 
 # what may enter the leaderboard; residuals of Ridge on its own training spectra are the control of those out of fold
-CANDIDATES: Final = ("alpha", "ols", "pca", "pls", "trees", "networks", "cnn", "template", "roster")
+_LINEAR: Final = ("alpha", "alpha_standardised", "ols", "pca", "pls")
+CANDIDATES: Final = (*_LINEAR, "trees", "networks", "cnn", "template", "roster")
 CONTROLS: Final = (("networks", "ridge=in_sample"),)
 
 FIXED: Final = ("trees_fixed",)  # settings of these are never chosen between but for the tuned parts
@@ -92,6 +93,13 @@ def candidates(scores: ArmScores) -> dict[tuple[str, float, int], Rows]:
 def name(cell: Cell) -> str:
     """What the leaderboard calls the model of a cell."""
     return f"{cell.model}_error" if settings.part(cell.setting, "weights") == "error" else cell.model
+
+
+def shown(cell: Cell) -> str:
+    """The setting of a cell with what its experiment is: penalties have other units for standardised flux."""
+    if cell.experiment == "alpha_standardised":
+        return f"{cell.setting}+input=standardised"
+    return cell.setting
 
 
 def uses_error(model: str) -> bool:

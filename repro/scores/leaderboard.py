@@ -15,7 +15,7 @@ from typing import Any
 
 from repro.scores.arms import ArmScores, Rows, place
 from repro.scores.board import Comparison, Entry, Leaderboard, Optimum
-from repro.scores.choice import candidates, uses_error
+from repro.scores.choice import candidates, shown, uses_error
 from repro.scores.comparisons import Comparisons, Tuned, comparisons, places
 from repro.scores.decision_tree import decision_tree, recommendations
 from repro.scores.interval import Measured, Place, borrow
@@ -81,9 +81,9 @@ def _entries(scores: ArmScores, tuned: Tuned, compared: Comparisons) -> Iterator
         r2 = {model: measured["r2"][model][where[model]] for model in models}
         order = sorted(models, key=lambda model: (-r2[model].value, model))
         for rank, model in enumerate(order, start=1):
-            shown = {metric: measured[metric][model][where[model]] for metric in measured}
+            scored = {metric: measured[metric][model][where[model]] for metric in measured}
             tied = rank == 1 or not compared.is_worse(model, order[0], (level, size))
-            yield _entry(scores, model, (level, size), models[model], shown, rank, tied)
+            yield _entry(scores, model, (level, size), models[model], scored, rank, tied)
 
 
 def _measured(scores: ArmScores, tuned: Tuned) -> dict[str, dict[str, dict[Place, Measured]]]:
@@ -99,9 +99,9 @@ def _measured(scores: ArmScores, tuned: Tuned) -> dict[str, dict[str, dict[Place
 
 
 def _entry(
-    scores: ArmScores, model: str, at: Place, rows: Rows, shown: Mapping[str, Measured], rank: int, best: bool
+    scores: ArmScores, model: str, at: Place, rows: Rows, scored: Mapping[str, Measured], rank: int, best: bool
 ) -> Entry:
-    r2 = shown["r2"]
+    r2 = scored["r2"]
     return Entry(
         model=model,
         level=at[0],
@@ -109,15 +109,15 @@ def _entry(
         n_train=int(scores.table.n_train[rows[0]]),
         r2=r2.value,
         r2_half=_finite(r2.half_width),
-        rmse=shown["rmse"].value,
-        rmse_half=_finite(shown["rmse"].half_width),
-        mae=shown["mae"].value,
-        mae_half=_finite(shown["mae"].half_width),
+        rmse=scored["rmse"].value,
+        rmse_half=_finite(scored["rmse"].half_width),
+        mae=scored["mae"].value,
+        mae_half=_finite(scored["mae"].half_width),
         runs=r2.runs,
         borrowed=r2.borrowed is not None,
         rank=rank,
         best=best,
-        settings=tuple(scores.table.settings[row] for row in rows[: len(r2.runs)]),
+        settings=tuple(shown(scores.cell(row)) for row in rows[: len(r2.runs)]),
         uses_error=uses_error(model),
     )
 

@@ -121,7 +121,7 @@ class References:
         return others[pick(numbers)] if numbers else None
 
     def _ridge(self, cell: Cell) -> Rows | None:
-        if cell.experiment in _TUNED_RIDGE:
+        if cell.experiment in _TUNED_RIDGE and cell.experiment != "alpha_standardised":  # of its choices alone
             return self._tuned.get(("ridge", cell.train_noise, cell.n_train))
         if cell.experiment == "topk" and cell.model != "ridge":
             own = settings.joined(settings.parts(cell.setting) | {"selector": "1"})

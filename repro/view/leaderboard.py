@@ -221,10 +221,10 @@ def _cell(entry: Entry | None) -> str:
 
 
 def _number(value: float, half: float | None) -> str:
-    """`0.458±.014`; with a fourth digit where the interval has none before it."""
+    """`0.458±.014`; with a fourth digit where the interval has none before it, which is never shown as 0."""
     if half is None:
         return f"{value:.3f}"
-    places = 3 if half >= 0.00095 else 4
+    places, half = (3 if half >= 0.00095 else 4), (max(half, 1e-4) if half else 0.0)
     return f"{value:.{places}f}±{half:.{places}f}".replace("±0.", "±.")
 
 

@@ -5,7 +5,7 @@ import pytest
 
 from repro.scores import settings
 from repro.scores.arms import ArmScores
-from repro.scores.choice import candidates, choices, chosen
+from repro.scores.choice import candidates, choices, chosen, shown
 from tests.scores.arm_tables import Maker, small
 
 
@@ -53,6 +53,17 @@ def test_validation_and_test_set_may_choose_differently():
     assert [table.settings[row] for row in choice.by_test] == ["alpha=100"] * 3
     assert choice.address() == "alpha/ridge/best/noise1/n10"
     assert choice.address("test_chosen") == "alpha/ridge/test_chosen/noise1/n10"
+
+
+def test_ridge_may_be_standardised_where_that_validates_better():
+    """Penalties of the two have other units, so the setting says which it is."""
+    maker = Maker(sizes=(10,))
+    maker.add("alpha", "ridge", "alpha=100", 1.0, 10, 0.4)
+    maker.add("alpha_standardised", "ridge", "alpha=10000", 1.0, 10, 0.5)
+    scores = ArmScores(maker.table())
+    rows = candidates(scores)["ridge", 1.0, 10]
+    assert {shown(scores.cell(row)) for row in rows} == {"alpha=10000+input=standardised"}
+    assert shown(scores.cell(0)) == "alpha=100"
 
 
 def test_choices_are_made_over_tuned_parts_given_the_others(scores):
