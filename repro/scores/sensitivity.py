@@ -3,7 +3,7 @@
 Addresses; <place> is `noise<L>[/test<T> where T != L]/n<N>`:
 
 <experiment>/<model>[/<setting>]/<place>/r2      every cell; of `error_only` also rmse and mae [dex]
-<the same>/<fact>                                what the fits found, such as trees or variance
+<the same>/<fact>                                what the fits found: trees, variance, rank, ...
 <the same>/gain_over_<reference>                 R2 of the cell minus that of its reference, see `references`
 <experiment>/<model>[/<controls>]/best/<place>/  the setting chosen by validation, run by run, among those that differ
                                                  in tuned parts alone (without <controls>: among all):
@@ -31,6 +31,7 @@ Conditions = Mapping[str, Any]
 Item = tuple[str, float | Scored, Conditions]  # address, value, and how its conditions differ from those of the file
 
 _RANGES = ("trees", "cnn")
+_FACTS = ("alpha", "rank", "variance", "trees", "capped", "parameters", "epochs", "steps")  # that claims may ask for
 
 
 def conditions(scores: ArmScores, rows: Rows) -> Conditions:
@@ -48,7 +49,8 @@ def cell_items(scores: ArmScores, known: References) -> Iterator[Item]:
         for metric in _metrics(cell.experiment):
             yield f"{cell.address}/{metric}", scores.measured(rows, metric).scored(), where
         for fact, runs in scores.facts(rows).items():
-            yield f"{cell.address}/{fact}", _plain(runs), where
+            if fact in _FACTS and settings.part(cell.setting, fact) is None:
+                yield f"{cell.address}/{fact}", _plain(runs), where
         for reference, other in known.of_cell(cell).items():
             yield f"{cell.address}/gain_over_{reference}", scores.difference(rows, other).scored(), where
 

@@ -14,7 +14,7 @@ from repro.experiments.table import ArmTable, joined
 from repro.scores.arms import ArmScores
 from repro.scores.board import Leaderboard
 from repro.scores.bootstrap import Scored
-from repro.scores.choice import FIXED, candidates
+from repro.scores.choice import CANDIDATES, candidates
 from repro.scores.headroom import Headroom
 from repro.scores.leaderboard import leaderboard, leaderboard_items
 from repro.scores.references import References
@@ -86,7 +86,7 @@ def compared(address: str) -> bool:
     Of all others there are paired differences (`gain_over_...`, `r2_gain`).
     """
     first, *_, last = address.split("/")
-    chosen = "/best/" in address and first not in FIXED
+    chosen = "/best/" in address and first in (*CANDIDATES, "error_only")
     return last == "r2" and (first in _COMPARED or chosen)
 
 
