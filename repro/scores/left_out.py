@@ -5,7 +5,7 @@ from typing import Any, Final, NamedTuple
 
 LARGER: Final = {"ci": "lab", "lab": "paper"}  # where the rest of a scale's matrix is run
 
-_NAMES: Final = {
+NAMES: Final = {
     "sizes": "training spectra",
     "seeds": "seeds",
     "repeated": "noise levels with all seeds at the largest size",
@@ -13,11 +13,14 @@ _NAMES: Final = {
     "pixels": "chosen pixels",
     "trees": "trees at most",
     "tree_share": "share of the pixels that a tree may use",
+    "tree_bins": "bins of a pixel in trees",
     "tree_rates": "learning rates of trees",
     "tree_leaves": "leaves of trees",
     "network_levels": "noise levels of networks",
+    "network_sizes": "training spectra of networks",
     "epochs": "epochs of perceptrons",
     "cnn_size": "training spectra of the CNN",
+    "cnn_batch": "spectra of an update of the CNN",
     "cnn_kernels": "kernels of the CNN [pixels]",
     "cnn_rates": "learning rates of the CNN",
     "cnn_steps": "updates of the CNN",
@@ -45,9 +48,9 @@ def left_out(own: Mapping[str, Any], larger: Mapping[str, Any]) -> Iterator[Miss
         if isinstance(more, list | tuple):
             left = [value for value in more if value not in have]
             if left:
-                yield Missing(_NAMES.get(name, name), _listed(left), _listed(have))
+                yield Missing(NAMES.get(name, name), _listed(left), _listed(have))
         elif more != have:
-            yield Missing(_NAMES.get(name, name), f"{more:g}", f"{have:g}")
+            yield Missing(NAMES.get(name, name), f"{more:g}", f"{have:g}")
 
 
 def _listed(values: Any) -> str:

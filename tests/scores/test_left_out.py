@@ -1,4 +1,7 @@
-from repro.scores.left_out import Missing, left_out
+from dataclasses import fields
+
+from repro.params import MatrixParams
+from repro.scores.left_out import NAMES, Missing, left_out
 
 
 def test_only_what_the_larger_scale_adds_is_named():
@@ -9,3 +12,7 @@ def test_only_what_the_larger_scale_adds_is_named():
         Missing("trees at most", "5000", "300"),
     ]
     assert list(left_out(own, own)) == []
+
+
+def test_every_parameter_of_the_matrix_has_a_name():
+    assert {field.name for field in fields(MatrixParams)} - {"_key"} == set(NAMES)
