@@ -7,7 +7,20 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from repro.plots.matrix import SCALE, Look, Point, bars, chosen, fit_r2, heading, level_axis, points, published, shades
+from repro.plots.matrix import (
+    SCALE,
+    Look,
+    Point,
+    bars,
+    chosen,
+    common_legend,
+    fit_r2,
+    heading,
+    level_axis,
+    points,
+    published,
+    shades,
+)
 from repro.plots.style import BLUE, ORANGE, count, save, style
 from repro.scores.arms import ArmScores
 from repro.scores.published_matrix import RIDGE_BEST, RIDGE_BEST_STANDARDISED, WHERE
@@ -31,6 +44,7 @@ def draw(scores: ArmScores, path: str | Path) -> Path:
         figure = Figure(figsize=(11.4, 7.2), layout="constrained")
         left, right = figure.subfigures(1, 2, squeeze=False, width_ratios=(1.0, 0.95))[0]
         _levels(left.subplots(), raw)
+        common_legend(left, left.axes, 2)
         top, bottom = right.subplots(2, 1, height_ratios=(1.0, 1.3))
         _choices(top, raw)
         _units(bottom, raw, standardised)
@@ -61,7 +75,6 @@ def _levels(axes: Axes, raw: list[Point]) -> None:
     axes.set_title(f"{count(largest)} training spectra")
     axes.set(xlabel="penalty α, flux as it is (median 0.5)", ylabel=SCALE)
     fit_r2(axes)
-    axes.legend(loc="upper center", bbox_to_anchor=(0.5, -0.09), ncols=3, borderaxespad=0.0)
 
 
 def _path(axes: Axes, path: list[Point], look: Look, label: str) -> None:

@@ -42,7 +42,7 @@ def draw(scores: ArmScores, path: str | Path) -> Path:
     places = sorted({(point.cell.train_noise, point.cell.n_train) for point in found})
     steps = sorted({point.number("steps") for point in found})
     with style():
-        size = (max(4.6 * len(steps), 7.5), 1.7 + 3.2 * len(places))
+        size = (max(4.6 * len(steps), 8.6), 1.7 + 3.2 * len(places))
         figure = Figure(figsize=size, layout="constrained")
         panels = figure.subplots(len(places), len(steps), squeeze=False, sharex=True)
         for row, (level, n) in zip(panels, places, strict=True):
@@ -80,7 +80,7 @@ def _panel(axes: Axes, scores: ArmScores, own: list[Point], tuned: Tuned, level:
             x = np.array([point.number("kernel") for point in series]) * 1.012**shift
             shift += 1
             if series:
-                name = "average pooling" if pool == "average" else "no pooling over wavelength"
+                name = "average pooling" if pool == "average" else "wavelengths kept"
                 bars(axes, x, series, look, f"rate {rate:g}, {name}")
                 for place, point in zip(x, series, strict=True):
                     seeds_of(axes, place, point, look)
@@ -93,6 +93,6 @@ def _panel(axes: Axes, scores: ArmScores, own: list[Point], tuned: Tuned, level:
             published(
                 axes,
                 curve,
-                f"rate {rate:g}, 16 000 spectra, 400 steps ({WHERE})",
+                f"rate {rate:g}, 400 steps ({WHERE})",
                 marker=marker,
             )

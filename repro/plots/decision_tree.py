@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
 from repro.plots.matrix import heading, look_of
-from repro.plots.style import count, save, style
+from repro.plots.style import MINUS, count, save, style
 from repro.scores.board import Leaderboard, Recommendation
 from repro.scores.names import display
 from repro.scores.tree import Leaf, Split, Tree
@@ -69,7 +69,7 @@ def _places(axes: Axes, board: Leaderboard, models: list[str]) -> None:
 
 
 def _words(one: Recommendation, r2: float) -> str:
-    lines = [*wrap(display(one.model), 13), f"{r2:.3f}"]
+    lines = [*wrap(display(one.model), 13), f"{r2:.3f}".replace("-", MINUS)]
     if one.best != one.model:
         lines += wrap(f"(best: {display(one.best)})", 13)
     return "\n".join(lines)
@@ -97,6 +97,7 @@ def _branch(axes: Axes, tree: Tree, level: int, used: list[int], models: list[st
         used[0] += 1
         low, high = tree.r2
         spread = f"{low:.3f}" if low == high else f"{low:.3f} – {high:.3f}"
+        spread = spread.replace("-", MINUS)
         colour = _tint(look_of(tree.model, models).colour)
         name = "\n".join(wrap(display(tree.model), 16))
         text = f"{name}\nR² {spread}\n{len(tree.places)} of the places"

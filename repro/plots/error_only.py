@@ -36,16 +36,16 @@ def draw(scores: ArmScores, path: str | Path) -> Path:
     found = points(scores, experiment="error_only")
     sizes = sorted({point.cell.n_train for point in found})
     with style():
-        figure = Figure(figsize=(max(5.4 * len(sizes), 7.5), 5.8), layout="constrained")
+        figure = Figure(figsize=(max(4.4 * len(sizes), 7.5), 6.0), layout="constrained")
         panels = figure.subplots(1, len(sizes), squeeze=False, sharey=True, sharex=True)[0]
         for axes, n in zip(panels, sizes, strict=True):
             _panel(axes, [point for point in found if point.cell.n_train == n])
             axes.set_title(f"{count(n)} training spectra")
-            axes.set_xlabel("penalty α of ridge regression in the units of its input")
+            axes.set_xlabel("penalty α of ridge regression, units of its input")
         fit_r2(*panels)
         log_x(panels[0])
         panels[0].set_ylabel(SCALE)
-        common_legend(figure, panels, 2)
+        common_legend(figure, panels, 3)
         title = f"log g from the error array alone, without flux, {count(len(scores.table.truth))} test stars"
         heading(figure, title)
         return save(figure, path)

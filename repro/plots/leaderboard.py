@@ -7,8 +7,19 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from repro.plots.matrix import SCALE, bars, bars_across, fit_r2, heading, interval_of, level_axis, look_of, number
-from repro.plots.style import count, save, style
+from repro.plots.matrix import (
+    SCALE,
+    Interval,
+    bars,
+    bars_across,
+    fit_r2,
+    heading,
+    interval_of,
+    level_axis,
+    look_of,
+    number,
+)
+from repro.plots.style import MINUS, count, save, style
 from repro.scores.board import Entry, Leaderboard
 from repro.scores.names import display
 from repro.scores.published_matrix import LEVEL_1, WHERE
@@ -51,10 +62,12 @@ def _lines(axes: Axes, board: Leaderboard, models: list[str]) -> None:
     places = level_axis(axes, board.levels)
     size = board.sizes[-1]
     for k, model in enumerate(models):
-        entries = [entry for level in board.levels if (entry := _largest(board, model, level)) is not None]
+        found = [_largest(board, model, level) for level in board.levels]
+        entries = [entry for entry in found if entry is not None]
         look = look_of(model, models)
-        x = np.array([places[entry.level] for entry in entries]) + 0.36 * (k / max(len(models) - 1, 1) - 0.5)
-        bars(axes, x, [interval_of(entry) for entry in entries], look, _name(entries[-1], size), ms=5)
+        x = np.arange(len(found)) + 0.36 * (k / max(len(models) - 1, 1) - 0.5)
+        gap = Interval(float("nan"), 0.0)  # no line over levels that were not measured
+        bars(axes, x, [interval_of(one) if one else gap for one in found], look, _name(entries[-1], size), ms=5)
     if board.optimum is not None and board.optimum.level in places:
         centre, r2 = places[board.optimum.level], board.optimum.r2
         axes.plot([centre - 0.3, centre + 0.3], [r2, r2], color="black", lw=2.2, label="exact Bayes optimum (MMSE)")
@@ -69,7 +82,9 @@ def _order(axes: Axes, board: Leaderboard, models: list[str], level: float) -> N
         filled = entry.best and entry.size == board.sizes[-1]
         bars_across(axes, [interval_of(entry)], [row], look_of(entry.model, models), filled=filled)
         text = f"{entry.r2:.3f}" + (f" ± {entry.r2_half:.3f}" if entry.r2_half is not None else "")
-        axes.annotate(text, (entry.r2, row), (0, 7), textcoords="offset points", fontsize=7.5, ha="center")
+        axes.annotate(
+            text.replace("-", MINUS), (entry.r2, row), (0, 7), textcoords="offset points", fontsize=7.5, ha="center"
+        )
     rows = {entry.model: row for row, entry in enumerate(entries)}
     if level == _LEVEL:
         for model, curve in LEVEL_1.items():

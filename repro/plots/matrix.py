@@ -10,7 +10,7 @@ from matplotlib import colormaps
 from matplotlib.axes import Axes
 from matplotlib.colors import to_hex
 from matplotlib.container import ErrorbarContainer
-from matplotlib.figure import Figure
+from matplotlib.figure import Figure, SubFigure
 from matplotlib.ticker import FormatStrFormatter, LogLocator, NullFormatter
 from numpy.typing import ArrayLike, NDArray
 
@@ -180,7 +180,7 @@ def _heights(panels: Iterable[Axes]) -> Array:
         parts += [line.get_ydata() for line in axes.lines]
         for container in axes.containers:
             if isinstance(container, ErrorbarContainer):
-                parts += [segment[:, 1] for bars in container.lines[2] for segment in bars.get_segments()]
+                parts += [s.reshape(-1, 2)[:, 1] for bars in container.lines[2] for s in bars.get_segments()]
     values = np.concatenate([np.asarray(part, dtype=float).ravel() for part in parts] or [np.zeros(1)])
     finite = values[np.isfinite(values)]
     return finite if finite.size else np.zeros(1)
@@ -259,7 +259,7 @@ def reference(axes: Axes, r2: Measured, label: str, colour: str = "black", line:
         axes.axhline(end, color=colour, lw=0.4, alpha=0.3, zorder=1.4)
 
 
-def common_legend(figure: Figure, panels: Iterable[Axes], ncols: int) -> None:
+def common_legend(figure: Figure | SubFigure, panels: Iterable[Axes], ncols: int) -> None:
     """One legend below the figure with every label of its panels once, those of the first panel first."""
     shown: dict[str, Any] = {}
     for axes in panels:
@@ -288,4 +288,13 @@ def legend_below(axes: Axes, drop: float, ncols: int = 2, **options: Any) -> Non
 def heading(figure: Figure, title: str, note: str = INTERVAL) -> None:
     """A title over the whole figure, and what its marks mean, in lines as long as the figure is wide."""
     width = int(13.5 * figure.get_size_inches()[0])
-    figure.suptitle("\n".join((*wrap(title, width), *wrap(note, width))), fontsize=9.0)
+    figure.suptitle("\n".join((*_even(title, width), *_even(note, width))), fontsize=9.0)
+
+
+def _even(text: str, width: int) -> list[str]:
+    """Lines of about the same length, none longer than a width."""
+    fewest = len(wrap(text, width))
+    for shorter in range(len(text) // fewest, width):
+        if len(lines := wrap(text, shorter)) == fewest:
+            return lines
+    return wrap(text, width)

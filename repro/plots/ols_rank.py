@@ -71,7 +71,7 @@ def _ranks(axes: Axes, found: list[Point]) -> None:
         rank = point.facts.get("rank")
         if rank is not None:
             x = sorted({p.cell.train_noise for p in found}).index(point.cell.train_noise)
-            axes.annotate(f"{rank:.0f}", (x, rank), (5, 5), textcoords="offset points", fontsize=7.5)
+            axes.annotate(f"{rank:.0f}", (x, rank), (-8, 5), textcoords="offset points", fontsize=7.5, ha="right")
     axes.set(xlabel="noise level", ylabel="singular values that are used")
     axes.margins(y=0.15)
     axes.set_ylim(bottom=0)

@@ -70,7 +70,8 @@ def _panel(axes: Axes, model: str, own: list[Point]) -> None:
             bars_across(axes, series, y, look, label, filled=value not in ("raw", "yes"))
         for point, height in zip(series, y, strict=True):
             if "trees" in point.facts:
-                text = f" {point.facts['trees']:.0f} trees"
+                trees = f"{point.facts['trees']:.0f}"
+                text = f" {trees} tree" + "s" * (trees != "1")
                 at = point.value + point.half_width
                 axes.annotate(text, (at, height), (3, 0), textcoords="offset points", fontsize=7, va="center")
     known = SCALER[model]

@@ -74,7 +74,7 @@ def _panel(axes: Axes, scores: ArmScores, found: list[Point], tuned: Tuned, mode
     if (model, level, n) in tuned:
         reference(axes, scores.measured(tuned[model, level, n]), "all pixels, settings by validation")
     if model == "ridge":
-        _published_ridge(axes, scores, level)
+        _published_ridge(axes, scores, level, n)
     elif level == 1.0:
         for selector, curve in TOPK_LIGHTGBM.items():
             marker = _SELECTORS[selector][0].marker
@@ -84,14 +84,15 @@ def _panel(axes: Axes, scores: ArmScores, found: list[Point], tuned: Tuned, mode
     fit_r2(axes)
 
 
-def _published_ridge(axes: Axes, scores: ArmScores, level: float) -> None:
+def _published_ridge(axes: Axes, scores: ArmScores, level: float, n: int) -> None:
     for (selector, noise), curve in TOPK.items():
         if noise == level:
             marker = _SELECTORS[selector][0].marker
             published(axes, curve, f"32 000 spectra ({WHERE}; form: selector)", marker)
     if level != 1.0:
         return
-    clean = [point for point in points(scores, experiment="topk_clean") if point.cell.test_noise == level]
+    every = points(scores, experiment="topk_clean", n_train=n)
+    clean = [point for point in every if point.cell.test_noise == level]
     if clean:
         clean.sort(key=lambda point: point.number("k"))
         bars(

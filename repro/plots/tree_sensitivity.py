@@ -35,7 +35,7 @@ def drawable(scores: ArmScores) -> bool:
 def draw(scores: ArmScores, path: str | Path) -> Path:
     """One panel a noise level, at the size that was run with the most settings (the largest of several).
 
-    Lines: the same boosters cut at fixed numbers of trees; the point with bars: where early stopping ended them.
+    Hollow: the same boosters cut at fixed numbers of trees; with bars: where early stopping ended them, a little apart.
     """
     stopped = [point for point in points(scores, experiment="trees", model="lightgbm") if point.matched]
     cut = [point for point in points(scores, experiment="trees_fixed", model="lightgbm") if point.matched]
@@ -52,7 +52,7 @@ def draw(scores: ArmScores, path: str | Path) -> Path:
             _panel(axes, level, stopped, cut, looks)
             axes.set(xlabel="trees", ylabel=SCALE if axes in panels[:, 0] else "R²")
         title = f"Boosted trees (LightGBM), {count(len(scores.table.truth))} test stars"
-        heading(figure, f"{title}; lines: cut at fixed numbers, with bars: early stopping")
+        heading(figure, f"{title}; hollow: cut there, with bars: early stopping (shifted to be seen)")
         common_legend(figure, panels.flat, 3)
         return save(figure, path)
 
@@ -74,7 +74,7 @@ def _panel(
     own = [point for point in stopped if point.cell.train_noise == level]
     size = max({point.cell.n_train for point in own}, key=lambda n: (sum(p.cell.n_train == n for p in own), n))
     at = (level, size)
-    for (rate, leaves), look in looks.items():
+    for place, ((rate, leaves), look) in enumerate(looks.items()):
         fixed, ended = (
             [
                 point
@@ -85,10 +85,11 @@ def _panel(
             for kind in (cut, stopped)
         )
         fixed.sort(key=lambda point: point.number("trees"))
-        trees = [point.number("trees") for point in fixed]
-        axes.plot(trees, [point.value for point in fixed], look.line, color=look.colour, lw=1.0, alpha=0.8)
-        axes.plot(trees, [point.value for point in fixed], look.marker, color=look.colour, ms=3, mfc="none")
-        x = [point.facts.get("trees", np.nan) for point in ended]
+        number = [point.number("trees") for point in fixed]
+        axes.plot(number, [point.value for point in fixed], look.marker, color=look.colour, ms=3, mfc="none")
+        x = np.array([point.facts.get("trees", np.nan) for point in ended]) * 1.025 ** (place - len(looks) / 2)
+        line = sorted(zip([*number, *x], [point.value for point in (*fixed, *ended)], strict=True))
+        axes.plot(*np.array(line).reshape(-1, 2).T, look.line, color=look.colour, lw=1.0, alpha=0.8)
         bars(axes, x, ended, look, f"rate {rate:g}, {leaves:g} leaves", ls="none", ms=6)
     known = level in LIGHTGBM
     label = f"32 000 spectra, rate 0.05, 63 leaves ({WHERE})"

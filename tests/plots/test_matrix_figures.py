@@ -58,7 +58,7 @@ def nothing_is_cut(figure):
     """Every point and the ends of every bar stand inside the axes."""
     for axes in figure.axes:
         bars = [c for c in axes.containers if isinstance(c, ErrorbarContainer)]
-        ends = [segment for c in bars for lines in c.lines[2] for segment in lines.get_segments()]
+        ends = [segment for c in bars for lines in c.lines[2] for segment in lines.get_segments() if len(segment)]
         for axis, limits in ((0, axes.get_xlim()), (1, axes.get_ylim())):
             low, high = sorted(limits)
             for line in axes.lines:
