@@ -3,7 +3,7 @@
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from functools import cached_property
+from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -60,17 +60,25 @@ class Evidence:
         "" for an address of a family that was not run, or that does not report this name.
         """
         family, name = _split(address)
-        siblings = [a for a in self.values if _split(a)[0] == family]
+        siblings = self._by_family.get(family, [])
         if name in self._by_name or (family and not siblings):
             return ""
         return f"no value at '{address}' in {self.file}{did_you_mean(address, siblings)}"
 
     def nearest(self, address: str) -> str:
         """The words "; the nearest is x" for the address of the same name that shares most parts, or ""."""
-        same = self._by_name.get(_split(address)[1], [])
         parts = address.split("/")
-        close = max(same, key=lambda a: sum(map(str.__eq__, a.split("/"), parts)), default="")
+        same = [a.split("/") for a in self._by_name.get(parts[-1], [])]
+        close = "/".join(max(same, key=lambda a: sum(map(str.__eq__, a, parts)), default=[]))
         return f"; the nearest is {close}" if close else ""
+
+    @cached_property
+    def _by_family(self) -> dict[str, list[str]]:
+        """All but the last part of an address -> the addresses that begin with it."""
+        found: dict[str, list[str]] = {}
+        for address in self.values:
+            found.setdefault(_split(address)[0], []).append(address)
+        return found
 
     @cached_property
     def _by_name(self) -> dict[str, list[str]]:
@@ -163,8 +171,11 @@ def lock_hashes(root: Path) -> dict[str, str] | None:
         ClaimError: dvc.lock is not what DVC writes.
     """
     path = root / "dvc.lock"
-    if not path.exists():
-        return None
+    return _lock_hashes(path, path.stat().st_mtime_ns) if path.exists() else None
+
+
+@lru_cache(maxsize=1)  # every track asks for it
+def _lock_hashes(path: Path, _modified: int) -> dict[str, str]:
     loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
     try:
         stages = (yaml.load(path.read_text(encoding="utf-8"), Loader=loader) or {}).get("stages", {}).values()
