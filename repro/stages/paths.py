@@ -29,6 +29,14 @@ FIGURES: Final = TRACK_C / "figures"
 MODELS_C: Final = Path("models/trackC")
 VERDICTS: Final = TRACK_C / "verdicts.json"
 
+TRACK_A: Final = Path("results/trackA")
+VIT: Final = TRACK_A / "vit.h5"
+ATTENTION: Final = TRACK_A / "attention.h5"
+EVIDENCE_A: Final = TRACK_A / "evidence.json"
+FIGURES_A: Final = TRACK_A / "figures"
+VERDICTS_A: Final = TRACK_A / "verdicts.json"
+MODELS_A: Final = Path("models/trackA")
+
 EVIDENCE_E: Final = Path("results/trackE/evidence.json")
 VERDICTS_E: Final = EVIDENCE_E.with_name("verdicts.json")
 FIGURES_E: Final = EVIDENCE_E.with_name("figures")
