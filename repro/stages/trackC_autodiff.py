@@ -9,9 +9,9 @@ from repro.bounds.steps import lattice_steps, step_nodes, step_study, synthesize
 from repro.instrument.noise import NoiseModel
 from repro.progress import progress
 from repro.spectra.nodes import NodeGrid
+from repro.stages.conditions import fisher_conditions
 from repro.stages.paths import AUTODIFF, NODES_3D, STEPS
 from repro.stages.runner import Run, run_stage
-from repro.stages.trackC_ceiling import fisher_conditions
 
 MAGNITUDE: Final = 21.5  # its errors weight the comparison: the grid on which the published headline rests
 

@@ -1,41 +1,57 @@
-"""Stage `trackC-ceiling`: Cramer-Rao bounds on log g at every node and magnitude, with three and with five labels."""
+"""Stage `trackC-ceiling`: Cramer-Rao bounds on log g at every node and magnitude, and the cost of further unknowns."""
 
 from typing import Final
 
 from repro.bounds.ceiling import lattice_ceiling
-from repro.instrument.noise import Conditions, NoiseModel
+from repro.bounds.nuisances import nuisance_bounds
+from repro.instrument.noise import NoiseModel
 from repro.params import Params
 from repro.progress import progress
 from repro.spectra.nodes import NodeGrid
-from repro.stages.paths import CEILING_3D, CEILING_5D, NODES_3D, NODES_5D
+from repro.stages.conditions import fisher_conditions
+from repro.stages.paths import CEILING_3D, CEILING_5D, NODES_3D, NODES_5D, NUISANCES
 from repro.stages.runner import Run, run_stage
 
 GRIDS: Final = {"3D": (NODES_3D, CEILING_3D), "5D": (NODES_5D, CEILING_5D)}
-
-
-def fisher_conditions(params: Params, magnitude: float) -> Conditions:
-    """The observing conditions of the published Fisher grid of one magnitude."""
-    fixed = params.trackC_ceiling
-    return Conditions(
-        mag=magnitude, zenith_angle=fixed.zenith_angle, field_angle=fixed.field_angle, seeing=fixed.seeing
-    )
+MAGNITUDES: Final = (21.5, 22.5)  # of the ladder of unknowns: those that the published overlay uses
 
 
 def main(run: Run) -> None:
-    """Write results/trackC/ceiling_3d.h5 and ceiling_5d.h5."""
-    params = run.params
+    """Write results/trackC/ceiling_3d.h5, ceiling_5d.h5 and nuisances.h5."""
+    for name in GRIDS:
+        bound(run.params, name)
+    study_nuisances(run.params)
+
+
+def bound(params: Params, name: str) -> None:
+    """Bounds with three or with five unknown labels."""
+    nodes, result = GRIDS[name]
     magnitudes = params.trackC_ceiling.magnitudes
-    for name, (nodes, result) in GRIDS.items():
-        with progress(f"bounds at nodes, {name}") as report:
-            table = lattice_ceiling(
-                NodeGrid.read(nodes),
-                magnitudes,
-                NoiseModel(params.spectra.noise_model),
-                fisher_conditions(params, magnitudes[0]),
-                params.noise,
-                progress=report,
-            )
-        table.write(result)
+    with progress(f"bounds at nodes, {name}") as report:
+        table = lattice_ceiling(
+            NodeGrid.read(nodes),
+            magnitudes,
+            NoiseModel(params.spectra.noise_model),
+            fisher_conditions(params, magnitudes[0]),
+            params.noise,
+            progress=report,
+        )
+    table.write(result)
+
+
+def study_nuisances(params: Params) -> None:
+    """Bounds with further unknowns, and 3D against 5D on identical nodes."""
+    with progress("bounds with nuisances") as report:
+        table = nuisance_bounds(
+            NodeGrid.read(NODES_5D),
+            NoiseModel(params.spectra.noise_model),
+            fisher_conditions(params, MAGNITUDES[0]),
+            params.noise,
+            magnitudes=MAGNITUDES,
+            paired_magnitudes=params.trackC_ceiling.magnitudes,
+            progress=report,
+        )
+    table.write(NUISANCES)
 
 
 if __name__ == "__main__":
