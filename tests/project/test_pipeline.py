@@ -18,6 +18,7 @@ PLUMBING = {
     "repro/files.py",
     "repro/params.py",
     "repro/progress.py",
+    "repro/sections.py",
     "repro/stages/runner.py",
 }
 
