@@ -7,9 +7,9 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from repro.plots.looks import Look
 from repro.plots.matrix import (
     SCALE,
-    Look,
     Point,
     bars,
     common_legend,

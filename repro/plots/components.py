@@ -6,19 +6,8 @@ from typing import Final
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from repro.plots.matrix import (
-    SCALE,
-    Look,
-    Point,
-    bars,
-    common_legend,
-    fit_r2,
-    heading,
-    log_x,
-    points,
-    published,
-    reference,
-)
+from repro.plots.looks import Look
+from repro.plots.matrix import SCALE, Point, bars, common_legend, fit_r2, heading, log_x, points, published, reference
 from repro.plots.style import AMBER, BLUE, PURPLE, count, save, style
 from repro.scores.arms import ArmScores
 from repro.scores.choice import candidates

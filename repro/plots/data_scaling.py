@@ -7,7 +7,8 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from repro.plots.matrix import SCALE, bars, common_legend, fit_r2, heading, interval_of, log_x, look_of, published
+from repro.plots.looks import look_of
+from repro.plots.matrix import SCALE, bars, common_legend, fit_r2, heading, interval_of, log_x, published
 from repro.plots.style import count, save, style
 from repro.scores.board import Leaderboard
 from repro.scores.names import display

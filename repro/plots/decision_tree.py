@@ -10,7 +10,8 @@ from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
-from repro.plots.matrix import heading, look_of
+from repro.plots.looks import look_of
+from repro.plots.matrix import heading
 from repro.plots.style import MINUS, count, save, style
 from repro.scores.board import Leaderboard, Recommendation
 from repro.scores.names import display

@@ -7,18 +7,8 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from repro.plots.matrix import (
-    SCALE,
-    Interval,
-    bars,
-    bars_across,
-    fit_r2,
-    heading,
-    interval_of,
-    level_axis,
-    look_of,
-    number,
-)
+from repro.plots.looks import look_of
+from repro.plots.matrix import SCALE, Interval, bars, bars_across, fit_r2, heading, interval_of, level_axis, number
 from repro.plots.style import MINUS, count, save, style
 from repro.scores.board import Entry, Leaderboard
 from repro.scores.names import display

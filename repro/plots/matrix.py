@@ -6,15 +6,14 @@ from textwrap import wrap
 from typing import Any, Final, NamedTuple, Protocol
 
 import numpy as np
-from matplotlib import colormaps
 from matplotlib.axes import Axes
-from matplotlib.colors import to_hex
 from matplotlib.container import ErrorbarContainer
 from matplotlib.figure import Figure, SubFigure
 from matplotlib.ticker import FormatStrFormatter, LogLocator, NullFormatter
 from numpy.typing import ArrayLike, NDArray
 
-from repro.plots.style import AMBER, BLUE, GREEN, GREY, MARKERS, MINUS, ORANGE, PURPLE, SKY
+from repro.plots.looks import Look
+from repro.plots.style import MINUS
 from repro.scores import settings
 from repro.scores.arms import ArmScores, Cell
 from repro.scores.board import Entry
@@ -38,29 +37,6 @@ _TICKS: Final = (
     *(0.18, 0.16, 0.14, 0.12, 0.08, 0.06, 0.04, 0.02, -0.02, -0.04, -0.06, -0.08, -0.1, -0.2, -0.3),
 )
 _APART: Final = 0.06  # of the axis between two ticks
-
-
-class Look(NamedTuple):
-    """How a model or setting is drawn."""
-
-    colour: str
-    marker: str
-    line: str
-
-
-_MODELS: Final = {
-    "ridge": Look(BLUE, "o", "-"),
-    "ols": Look(BLUE, "s", ":"),
-    "pca_ridge": Look(SKY, "D", "--"),
-    "pls": Look(SKY, "^", ":"),
-    "lightgbm": Look(GREEN, "v", "-"),
-    "mlp": Look(ORANGE, "P", "-"),
-    "residual_mlp": Look(AMBER, "X", "--"),
-    "cnn": Look(PURPLE, "*", "-"),
-    "template": Look(GREY, "h", "-."),
-    "template_error": Look("black", "d", "-."),
-}
-_OTHERS: Final = (PURPLE, GREEN, ORANGE, BLUE)
 
 
 class Spread(Protocol):
@@ -136,22 +112,6 @@ def _point(scores: ArmScores, cell: Cell) -> Point:
 def chosen(found: Iterable[Point]) -> Point:
     """The one that the validation stars prefer; the first of equal ones."""
     return max(found, key=lambda point: point.validation)
-
-
-def look_of(model: str, models: Sequence[str]) -> Look:
-    """The same for a model in every figure; others than the kit's own in the order that they have among `models`."""
-    if model in _MODELS:
-        return _MODELS[model]
-    place = [name for name in models if name not in _MODELS].index(model)
-    return Look(_OTHERS[place % len(_OTHERS)], "<>pd"[place % 4], (0, (5, 1, 1, 1)))  # type: ignore[arg-type]
-
-
-def shades(values: Iterable[float]) -> dict[float, Look]:
-    """Colours from dark to light for ordered values such as noise levels, and a marker for each."""
-    ordered = sorted(set(values))
-    places = np.linspace(0.0, 0.85, len(ordered)) if len(ordered) > 1 else [0.3]
-    colours = [to_hex(colormaps["viridis"](place)) for place in places]
-    return {value: Look(colours[i], MARKERS[i % len(MARKERS)], "-") for i, value in enumerate(ordered)}
 
 
 def fit_r2(*panels: Axes) -> None:

@@ -7,7 +7,8 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from repro.plots.matrix import SCALE, Look, Point, bars, common_legend, fit_r2, heading, level_axis, points, published
+from repro.plots.looks import Look
+from repro.plots.matrix import SCALE, Point, bars, common_legend, fit_r2, heading, level_axis, points, published
 from repro.plots.style import BLUE, ORANGE, count, save, style
 from repro.scores.arms import ArmScores
 from repro.scores.choice import candidates

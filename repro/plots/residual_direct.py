@@ -7,7 +7,8 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from repro.plots.matrix import Interval, Look, bars_across, half_width, heading, number
+from repro.plots.looks import Look
+from repro.plots.matrix import Interval, bars_across, half_width, heading, number
 from repro.plots.style import BLUE, ORANGE, count, save, style
 from repro.scores import settings
 from repro.scores.arms import ArmScores, Cell

@@ -7,7 +7,8 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from repro.plots.matrix import Look, Point, bars_across, common_legend, heading, number, points
+from repro.plots.looks import Look
+from repro.plots.matrix import Point, bars_across, common_legend, heading, number, points
 from repro.plots.style import BLUE, GREEN, ORANGE, SKY, count, save, style
 from repro.scores.arms import ArmScores
 from repro.scores.names import display

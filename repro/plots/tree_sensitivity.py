@@ -7,19 +7,8 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from repro.plots.matrix import (
-    MANY_LINES,
-    SCALE,
-    Look,
-    Point,
-    bars,
-    common_legend,
-    fit_r2,
-    heading,
-    log_x,
-    points,
-    published,
-)
+from repro.plots.looks import Look
+from repro.plots.matrix import MANY_LINES, SCALE, Point, bars, common_legend, fit_r2, heading, log_x, points, published
 from repro.plots.style import MANY, MARKERS, count, save, style
 from repro.scores.arms import ArmScores
 from repro.scores.published_matrix import LIGHTGBM, LIGHTGBM_TREES, WHERE

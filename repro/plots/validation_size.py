@@ -5,7 +5,8 @@ from typing import Final
 
 from matplotlib.figure import Figure
 
-from repro.plots.matrix import Look, bars, fit_r2, heading, legend_below, log_x, points, published, seeds_of
+from repro.plots.looks import Look
+from repro.plots.matrix import bars, fit_r2, heading, legend_below, log_x, points, published, seeds_of
 from repro.plots.style import BLUE, ORANGE, count, save, style
 from repro.scores.arms import ArmScores
 from repro.scores.names import display

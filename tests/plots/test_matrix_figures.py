@@ -9,6 +9,7 @@ from matplotlib.container import ErrorbarContainer
 from matplotlib.figure import Figure
 
 from repro.plots import data_scaling, decision_tree, leaderboard, matrix, principles, residual_direct, scaler_control
+from repro.plots.looks import look_of
 from repro.plots.style import style
 from repro.scores import leaderboard as scores_of_all
 from repro.scores.arms import ArmScores
@@ -225,5 +226,5 @@ def test_one_run_of_a_seeded_arm_has_the_bars_of_the_stars_alone():
 
 def test_models_that_the_kit_does_not_know_look_different_from_each_other():
     names = ["ridge", "mine", "yours"]
-    looks = {matrix.look_of(name, names) for name in names}
+    looks = {look_of(name, names) for name in names}
     assert len(looks) == 3
