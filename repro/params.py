@@ -32,6 +32,7 @@ ABLATIONS: Final = (
     "swin",
     "cnn_matched",
     "lattice",
+    "cross_noise",
 )
 
 

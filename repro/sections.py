@@ -1,4 +1,4 @@
-"""Sections of a parameter file: frozen dataclasses whose fields have a type and a rule, and whose reads are reported."""
+"""Sections of a parameter file: frozen dataclasses whose fields have a type and a rule; reads of them are reported."""
 
 from __future__ import annotations
 
