@@ -11,16 +11,22 @@ from numpy.typing import NDArray
 
 from repro.bounds.table import CeilingTable
 from repro.bounds.van_trees_table import VanTreesTable
+from repro.plots.snr_curves import (
+    SNR_RANGE,
+    filled_bins,
+    left_out,
+    lowest_end,
+    paper_curves,
+    snr_points,
+    van_trees_points,
+)
 from repro.plots.style import (
-    AMBER,
-    BLUE,
     GREEN,
     GREY,
     MANY,
     MARKERS,
     ORANGE,
     PURPLE,
-    SKY,
     compressed_below_zero,
     count,
     save,
@@ -28,14 +34,10 @@ from repro.plots.style import (
     style,
 )
 from repro.scores import published
-from repro.scores.bins import FEWEST, SNR_EDGES
-from repro.scores.ceilings import PAPER_VARIANCE, r2max
 from repro.scores.efficiency import Efficiency
-from repro.scores.population import published_rows
 
 Array = NDArray[np.float64]
 
-_RANGE: Final = (2.0, 30.0)  # SNR of the axis: that of the test sets
 _OPTIMUM: Final = "mmse_flux"
 # ceilings in the order of the legend: name in `Efficiency`, colour, form, label
 _CEILINGS: Final = (
@@ -61,19 +63,19 @@ def draw(result: Efficiency, table: CeilingTable, bounds: VanTreesTable, flux_er
         figure = Figure(figsize=(11.4, 7.6), layout="constrained")
         left, right = figure.subplots(1, 2, sharey=True)
         lowest = min(_ceilings(left, result), _models(right, result))
-        _paper_curves(left, table)
-        _van_trees(left, table, bounds)
+        paper_curves(left, table)
+        van_trees_points(left, table, bounds)
         left.axhline(flux_error, color=PURPLE, lw=1.0, ls=(0, (4, 2)), label=_flux_error_label(flux_error))
         _published_models(right)
         left.set(title="ceilings", ylabel="R² of log g (compressed below 0)")
         right.set(title="models")
         for axes in (left, right):
             compressed_below_zero(axes, lowest)
-            axes.set_xlim(*_RANGE)
+            axes.set_xlim(*SNR_RANGE)
             snr_ticks(axes)
             axes.set_xlabel("SNR of a star: median over pixels of noise-free flux / error")
             axes.legend(loc="upper center", bbox_to_anchor=(0.5, -0.1), borderaxespad=0.0, fontsize=7.5)
-        figure.suptitle(f"R² against SNR on {count(int(result.count[0]))} test stars{_left_out(result)}", fontsize=10.5)
+        figure.suptitle(f"R² against SNR on {count(int(result.count[0]))} test stars{left_out(result)}", fontsize=10.5)
         figure.supxlabel(
             "V is that of the stars of a bin; bars: bootstrap standard error; points stand at the middle of their bin",
             fontsize=7.5,
@@ -81,84 +83,29 @@ def draw(result: Efficiency, table: CeilingTable, bounds: VanTreesTable, flux_er
         return save(figure, path)
 
 
-def _bins(result: Efficiency) -> tuple[list[int], Array]:
-    """SNR bins with enough stars: their places in the result, and their geometric middles."""
-    names = [f"snr_{low:g}_{high:g}" for low, high in zip(SNR_EDGES, SNR_EDGES[1:], strict=False)]
-    middles = np.sqrt(np.array(SNR_EDGES[:-1]) * np.array(SNR_EDGES[1:]))
-    places = [result.bins.index(name) for name in names]
-    full = result.count[places] >= FEWEST
-    return [place for place, enough in zip(places, full, strict=True) if enough], middles[full]
-
-
-def _left_out(result: Efficiency) -> str:
-    small = [
-        name.removeprefix("snr_").replace("_", "–")
-        for name, number in zip(result.bins, result.count, strict=True)
-        if name.startswith("snr_") and number < FEWEST and name.count("_") == 2
-    ]
-    return f"; bins of fewer than {FEWEST} stars are not drawn ({', '.join(small)})" if small else ""
-
-
 def _ceilings(axes: Axes, result: Efficiency) -> float:
-    places, snr = _bins(result)
+    places, snr = filled_bins(result)
     lowest = 0.0
     for name, colour, form, label in _CEILINGS:
         if name in result.ceilings:
             values = result.ceiling_r2[result.ceilings.index(name)]
-            _points(axes, snr, values[places], result.error(values)[places], colour, form, label)
-            lowest = min(lowest, _lowest(values[places, 0], result.error(values)[places]))
+            snr_points(axes, snr, values[places], result.error(values)[places], colour, form, label)
+            lowest = min(lowest, lowest_end(values[places, 0], result.error(values)[places]))
     return lowest
 
 
 def _models(axes: Axes, result: Efficiency) -> float:
-    places, snr = _bins(result)
+    places, snr = filled_bins(result)
     lowest = 0.0
     if _OPTIMUM in result.ceilings:
         optimum = result.ceiling_r2[result.ceilings.index(_OPTIMUM)]
         label = "exact Bayes optimum of the flux (MMSE), on the same noise"
-        _points(axes, snr, optimum[places], result.error(optimum)[places], "black", "o-", label)
+        snr_points(axes, snr, optimum[places], result.error(optimum)[places], "black", "o-", label)
     for name, values, colour, marker in zip(result.models, result.r2, cycle(MANY), cycle(MARKERS), strict=False):
         error = result.error(values)[places]
-        _points(axes, snr, values[places], error, colour, f"{marker}-", f"{name} (all stars: {values[0, 0]:.2f})")
-        lowest = min(lowest, _lowest(values[places, 0], error))
+        snr_points(axes, snr, values[places], error, colour, f"{marker}-", f"{name} (all stars: {values[0, 0]:.2f})")
+        lowest = min(lowest, lowest_end(values[places, 0], error))
     return lowest
-
-
-def _points(axes: Axes, snr: Array, values: Array, error: Array, colour: str, form: str, label: str) -> None:
-    finite = np.where(np.isfinite(values[:, 0]), values[:, 0], np.nan)  # -inf: a star without a bound
-    axes.errorbar(snr, finite, error, fmt=form, color=colour, ms=4, lw=1.3, capsize=2, label=label)
-
-
-def _lowest(values: Array, error: Array) -> float:
-    finite = (values - np.nan_to_num(error))[np.isfinite(values)]
-    return float(finite.min()) if finite.size else 0.0
-
-
-def _paper_curves(axes: Axes, table: CeilingTable) -> None:
-    use = np.isfinite(table.crlb).any(axis=1)
-    bound = np.nanmedian(table.crlb[use][:, published_rows(table.labels)], axis=1)
-    snr = table.snr_percentiles[use, 1]
-    fine = np.geomspace(*_RANGE, 200)
-    order = np.argsort(snr)
-    power_law = np.exp(np.interp(np.log(fine), np.log(snr[order]), np.log(bound[order]), left=np.nan, right=np.nan))
-    label = f"paper's statistic, this kit: median over {count(len(table.labels))} nodes of clip(1 − C/V, 0, 1), V = 5/3"
-    axes.plot(fine, r2max(power_law, PAPER_VARIANCE), color=BLUE, lw=1.3, label=label)
-    paper = published.CEILINGS[len(table.free)]
-    label = f"the same, published ({count(paper.n_nodes)} nodes)"
-    axes.plot(published.SNR, paper.r2max_median, "s", mfc="none", color=BLUE, label=label)
-
-
-def _van_trees(axes: Axes, table: CeilingTable, bounds: VanTreesTable) -> None:
-    """At the SNR that nodes of the same magnitude and conditions have."""
-    known = [m for m, magnitude in enumerate(bounds.magnitudes) if magnitude in table.magnitudes]
-    rows = [int(np.flatnonzero(table.magnitudes == bounds.magnitudes[m])[0]) for m in known]
-    snr = table.snr_percentiles[rows, 1]
-    for name, errors, variance, colour, marker in (
-        ("uniform on the box", bounds.box, bounds.variance_box, AMBER, "P"),
-        ("tapered to the edges of the box", bounds.taper, bounds.variance_taper, SKY, "X"),
-    ):
-        label = f"van Trees type, any estimator, for stars of another law: {name} (V = {variance:.2f})"
-        axes.plot(snr, 1.0 - errors[known] / variance, marker, color=colour, ms=6, label=label)
 
 
 def _flux_error_label(value: float) -> str:

@@ -29,8 +29,8 @@ _MODELS: Final = {
     "cnn": Look(PURPLE, "*", "-"),
     "template": Look(GREY, "h", "-."),
     "template_error": Look("black", "d", "-."),
-    "vit": Look("black", "*", "-"),
-    "vit_small": Look("black", "*", "-"),
+    "vit": Look("black", "D", "-"),
+    "vit_small": Look("black", "D", "-"),
     "vit_fast": Look(AMBER, "p", "--"),
     "swin": Look(SKY, "<", "--"),
 }
