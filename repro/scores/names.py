@@ -15,6 +15,10 @@ DISPLAY: Final = {
     "mlp": "MLP",
     "residual_mlp": "Ridge + MLP",
     "cnn": "CNN",
+    "swin": "Swin-1D",
+    "vit_small": "ViT (small)",
+    "vit": "ViT",
+    "vit_fast": "ViT (fast recipe)",
 }
 _TRAINED: Final = tuple(DISPLAY).index("lightgbm")
 
