@@ -10,8 +10,8 @@ scaler        six forms of the input. Early stopping on validation spectra in th
 error_only    the error array alone, without flux.
 
 A tree draws `tree_share` of all pixels; of a few chosen pixels as many as there are up to that number. Every arm has
-the facts `trees` (grown to the lowest validation loss), `capped` (1 where that is the most that were allowed), `share`
-and `bins`.
+the facts `trees` (grown to the lowest validation loss), `capped` (1 where more trees were not allowed, although the
+loss had fallen lately), `share` and `bins`.
 """
 
 from collections.abc import Iterator, Sequence
@@ -126,7 +126,7 @@ class _Fit:
             validation_r2=float(1.0 - np.mean((estimates - y) ** 2) / np.var(y)),
             facts={
                 "trees": model.best if trees is None else trees,
-                "capped": float(model.best == model.trees),
+                "capped": float(model.best + model.patience > model.trees),
                 "share": model.settings["feature_fraction"],
                 "bins": self.bins,
             },

@@ -106,7 +106,7 @@ def test_trees_are_those_of_plain_calls(level, n, run, rate, leaves):
     arm = arms()["trees", name, level, level, n, run]
     assert (arm.prediction == theirs.predict(DATA.test_flux(level))).all()
     assert arm.validation_r2 == pytest.approx(r2(theirs.predict(seen.flux), seen.y), abs=1e-12)
-    capped = float(theirs.best_iteration == 120)
+    capped = float(theirs.best_iteration > 120 - 50)  # early stopping had not ended it
     assert arm.facts == {"trees": theirs.best_iteration, "capped": capped, "share": 0.25, "bins": 31}
     cut = arms().get(("trees_fixed", f"{name}+trees=50", level, level, n, run))
     assert (cut is None) == (theirs.best_iteration < 50)
