@@ -36,14 +36,14 @@ def values(project: Path) -> dict[str, float]:
 
 def test_the_author_s_files_give_the_results_of_the_sets_they_hold(tmp_path: Path) -> None:
     project = small_project(tmp_path)
-    run("dvc repro trackC", project)
+    run("dvc repro trackC-evaluate", project)
     own = values(project)
     commands = [f"repro export --split {split} -o data/hdf5/{split}/dataset.h5" for split in ("train", "val", "test")]
     commands.append("repro export --nodes data/nodes_5d.h5 --mag 21.5 -o data/hdf5/nodes/dataset.h5")
     run(" && ".join(commands), project)
     files = {f"hdf5__{split}": [f"data/hdf5/{split}/dataset.h5"] for split in ("train", "val", "test")}
     set_parameters(project, source="hdf5", hdf5__nodes="data/hdf5/nodes/dataset.h5", **files)
-    run("dvc repro trackC", project)
+    run("dvc repro trackC-evaluate", project)
     found = values(project)
     assert json.loads((project / "results/trackC/evidence.json").read_text())["conditions"]["source"] == "hdf5"
     assert not [address for address in found if "autodiff" in address], "exact derivatives are those of the synthesizer"
@@ -51,7 +51,7 @@ def test_the_author_s_files_give_the_results_of_the_sets_they_hold(tmp_path: Pat
         assert found[address] == pytest.approx(own[address], rel=2e-3), address
     # a file that is not there stops before anything is made of it
     set_parameters(project, hdf5__val=["data/hdf5/lost.h5"])
-    answer = run("dvc repro trackC", project, check=False)
+    answer = run("dvc repro trackC-evaluate", project, check=False)
     assert answer.returncode != 0
     assert "data/hdf5/lost.h5" in answer.stdout + answer.stderr
 
@@ -67,14 +67,14 @@ def test_downloaded_spectra_run_through_the_pipeline(tmp_path: Path) -> None:
         for node in nodes_of(settings.open(), lattice.labels):
             if node.labels != HOLE:
                 archive.files[f"/{node.path}"] = fakes.fits2017(wave, *model(wave, node.labels))
-        run("dvc repro trackC", project)
+        run("dvc repro trackC-evaluate", project)
         fetched = json.loads((project / "data/fetched.json").read_text())
         assert len(fetched["missing"]) == 1
         grid = NodeGrid.read(project / "data/nodes_5d.h5")
         assert (grid.source, grid.lattice.size, len(grid.lattice.missing)) == ("bosz", lattice.size - 1, 1)
         assert NodeGrid.read(project / "data/nodes_3d.h5").lattice.size == lattice.size // 4 - 1
         requests = sum(archive.count(path) for path in archive.files)
-        run("dvc repro --force trackC", project)
+        run("dvc repro --force nodes", project)
         assert sum(archive.count(path) for path in archive.files) == requests, "nothing is downloaded twice"
     with h5py.File(project / "data/spectra/test.h5") as file:
         assert file.attrs["source"] == "bosz"
