@@ -106,7 +106,7 @@ class NetworkModel(ABC):
         shown = self._prepared(source, y, validation)
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(self.seed)
-            network = self._made(*_moments(source))
+            network = self._made(*self._moments(source))
         self._network = network.to(self.device)
         self.history = train(
             self._network,
@@ -161,6 +161,10 @@ class NetworkModel(ABC):
     @abstractmethod
     def _made(self, mean: Tensor, scale: Tensor) -> nn.Module:
         """An untrained network for flux of these moments (P,)."""
+
+    def _moments(self, source: Source) -> tuple[Tensor, Tensor]:
+        """Mean and scale (P,) by which the network standardises its input: here, those of presentation 0."""
+        return _moments(source)
 
     def _prepared(self, source: Source, y: Array, validation: Validation) -> Source:
         """What the network is shown in training: here, the spectra."""
