@@ -2,7 +2,7 @@
 
     python -m benchmarks.ridge [number of spectra]
 
-Spectra are 8192 x 4096 random ones of a few smooth shapes and noise: the work does not depend on their content. All
+Spectra are 32 768 x 4096 random ones of a few smooth shapes and noise: the work does not depend on their content. All
 scikit-learn fits do the same work, so that two of them are timed and stand for twenty; their coefficients must agree.
 Both work in float64 with the same number of BLAS threads; scikit-learn is handed float64 flux that it may overwrite,
 the kit float32 blocks that are made as they are asked for, which is part of its time. On a machine with other work
@@ -79,7 +79,7 @@ class Spent:
 
 def main() -> None:
     """Print times, their ratio, the largest difference of coefficients, and memory against the number of spectra."""
-    count = int(sys.argv[1]) if len(sys.argv) > 1 else 8192
+    count = int(sys.argv[1]) if len(sys.argv) > 1 else 32768
     before = _memory()
     quarter = Made(count // 4)
     ridge_path(moments(quarter, quarter.label()), ALPHAS)
