@@ -16,17 +16,18 @@ from repro.plots.snr_curves import (
     filled_bins,
     left_out,
     lowest_end,
-    paper_curves,
     snr_points,
-    van_trees_points,
 )
 from repro.plots.style import (
+    AMBER,
+    BLUE,
     GREEN,
     GREY,
     MANY,
     MARKERS,
     ORANGE,
     PURPLE,
+    SKY,
     compressed_below_zero,
     count,
     save,
@@ -34,7 +35,9 @@ from repro.plots.style import (
     style,
 )
 from repro.scores import published
+from repro.scores.ceilings import PAPER_VARIANCE, r2max
 from repro.scores.efficiency import Efficiency
+from repro.scores.population import published_rows
 
 Array = NDArray[np.float64]
 
@@ -63,8 +66,8 @@ def draw(result: Efficiency, table: CeilingTable, bounds: VanTreesTable, flux_er
         figure = Figure(figsize=(11.4, 7.6), layout="constrained")
         left, right = figure.subplots(1, 2, sharey=True)
         lowest = min(_ceilings(left, result), _models(right, result))
-        paper_curves(left, table)
-        van_trees_points(left, table, bounds)
+        _paper_curves(left, table)
+        _van_trees(left, table, bounds)
         left.axhline(flux_error, color=PURPLE, lw=1.0, ls=(0, (4, 2)), label=_flux_error_label(flux_error))
         _published_models(right)
         left.set(title="ceilings", ylabel="R² of log g (compressed below 0)")
@@ -106,6 +109,34 @@ def _models(axes: Axes, result: Efficiency) -> float:
         snr_points(axes, snr, values[places], error, colour, f"{marker}-", f"{name} (all stars: {values[0, 0]:.2f})")
         lowest = min(lowest, lowest_end(values[places, 0], error))
     return lowest
+
+
+def _paper_curves(axes: Axes, table: CeilingTable) -> None:
+    """The published ceiling, the median over nodes, from a table of this kit and as it was published."""
+    use = np.isfinite(table.crlb).any(axis=1)
+    bound = np.nanmedian(table.crlb[use][:, published_rows(table.labels)], axis=1)
+    snr = table.snr_percentiles[use, 1]
+    fine = np.geomspace(*SNR_RANGE, 200)
+    order = np.argsort(snr)
+    power_law = np.exp(np.interp(np.log(fine), np.log(snr[order]), np.log(bound[order]), left=np.nan, right=np.nan))
+    label = f"paper's statistic, this kit: median over {count(len(table.labels))} nodes of clip(1 − C/V, 0, 1), V = 5/3"
+    axes.plot(fine, r2max(power_law, PAPER_VARIANCE), color=BLUE, lw=1.3, label=label)
+    paper = published.CEILINGS[len(table.free)]
+    label = f"the same, published ({count(paper.n_nodes)} nodes)"
+    axes.plot(published.SNR, paper.r2max_median, "s", mfc="none", color=BLUE, label=label)
+
+
+def _van_trees(axes: Axes, table: CeilingTable, bounds: VanTreesTable) -> None:
+    """Bayesian bounds for stars of two priors, at the SNR that nodes of the same magnitude and conditions have."""
+    known = [m for m, magnitude in enumerate(bounds.magnitudes) if magnitude in table.magnitudes]
+    rows = [int(np.flatnonzero(table.magnitudes == bounds.magnitudes[m])[0]) for m in known]
+    snr = table.snr_percentiles[rows, 1]
+    for name, errors, variance, colour, marker in (
+        ("uniform on the box", bounds.box, bounds.variance_box, AMBER, "P"),
+        ("tapered to the edges of the box", bounds.taper, bounds.variance_taper, SKY, "X"),
+    ):
+        label = f"van Trees type, any estimator, for stars of another law: {name} (V = {variance:.2f})"
+        axes.plot(snr, 1.0 - errors[known] / variance, marker, color=colour, ms=6, label=label)
 
 
 def _flux_error_label(value: float) -> str:

@@ -13,11 +13,9 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from repro.bounds.table import CeilingTable
-from repro.bounds.van_trees_table import VanTreesTable
 from repro.plots.looks import look_of
 from repro.plots.matrix import legend_below
-from repro.plots.snr_curves import SNR_RANGE, filled_bins, left_out, paper_curves, van_trees_points
+from repro.plots.snr_curves import SNR_RANGE, filled_bins, left_out
 from repro.plots.style import GREY, compressed_below_zero, count, save, snr_ticks, style
 from repro.scores import published
 from repro.scores.bins import FEWEST, SNR_EDGES
@@ -26,9 +24,19 @@ from repro.scores.names import display
 
 Array = NDArray[np.float64]
 
-_OPTIMUM: Final = "mmse_flux"
+_OPTIMUM: Final = "mmse"
 _WINE: Final = "#882255"  # of ceilings (Tol's muted scheme): no model has it
-_ROSE: Final = "#CC6677"  # of bounds of other stars or as published
+_ROSE: Final = "#CC6677"
+# name in `Efficiency` -> colour, line, label
+_CEILINGS: Final = {
+    _OPTIMUM: (_WINE, "-", "ceiling: exact Bayes optimum of the flux, MMSE"),
+    "van_trees": (
+        _WINE,
+        ":",
+        "van Trees bound of stars spread evenly over the box: does not bind these",
+    ),
+    "median": (_ROSE, "--", "ceiling as published, from this kit's nodes: median of clip(1 − CRLB/V, 0, 1), V = 5/3"),
+}
 _BAND: Final = (5.0, 95.0)  # percentiles of the resamples
 _VERSIONS: Final = ((published.README_CURVES, "o", "v1, README"), (published.PAPER_CURVES, "s", "v2, paper"))
 _MODELS: Final = {"ViT": "vit", "LightGBM": "lightgbm", "template": "template"}  # published -> its look
@@ -37,27 +45,22 @@ _MODELS: Final = {"ViT": "vit", "LightGBM": "lightgbm", "template": "template"} 
 def draw(
     result: Efficiency,
     sizes: Mapping[str, int],
-    table: CeilingTable,
-    bounds: VanTreesTable,
     path: str | Path,
 ) -> Path:
     """Left: methods and ceilings. Right: the first of the methods beside what was published. Below: stars per bin.
 
     Args:
-        result: methods, the main one first, and the ceiling `mmse_flux` in SNR bins of the test set; the R2 of a bin is
-            relative to the label variance of the bin.
+        result: methods, the main one first, and the ceilings `mmse`, `van_trees`, `median` (those it has) in SNR bins
+            of the test set; the R2 of a bin is relative to the label variance of the bin.
         sizes: training spectra of each method, 0 for one that learns from none.
-        table: bounds at nodes with five free labels, for the published statistic.
-        bounds: for stars of a prior of its own, per magnitude.
         path: of the PNG.
     """
     with style():
         figure = Figure(figsize=(11.4, 9.2), layout="constrained")
         (left, right), below = figure.subplots(2, 2, sharex=True, sharey="row", height_ratios=(7, 1))
         lowest = _methods(left, result, sizes)
-        _ceilings(left, result, table, bounds)
+        _ceilings(left, result)
         _curve(right, result, 0, _name(result, 0, sizes))
-        paper_curves(right, table, _ROSE)
         _published(right)
         left.set(title="methods and ceilings on the same stars", ylabel="R² of log g within the bin")
         right.set(title="beside the published points: other spectra, other test sets")
@@ -109,19 +112,21 @@ def _name(result: Efficiency, m: int, sizes: Mapping[str, int]) -> str:
     return f"{display(model)} ({learnt}; all stars: {result.r2[m, 0, 0]:.3f})"
 
 
-def _ceilings(axes: Axes, result: Efficiency, table: CeilingTable, bounds: VanTreesTable) -> None:
-    if _OPTIMUM in result.ceilings:
-        places, snr = filled_bins(result)
-        values = result.ceiling_r2[result.ceilings.index(_OPTIMUM)]
-        low, high = (np.percentile(values[places, 1:], q, axis=-1) for q in _BAND)
-        label = f"ceiling: exact Bayes optimum of the flux (MMSE; all stars: {values[0, 0]:.3f})"
-        axes.plot(snr, values[places, 0], color=_WINE, lw=2.0, label=label)
-        axes.fill_between(snr, low, high, color=_WINE, alpha=0.13, lw=0)
-    paper_curves(axes, table, _ROSE)
-    van_trees_points(axes, table, bounds, (_WINE, _ROSE))
+def _ceilings(axes: Axes, result: Efficiency) -> None:
+    for name, (colour, line, label) in _CEILINGS.items():
+        if name in result.ceilings:
+            places, snr = filled_bins(result)
+            values = result.ceiling_r2[result.ceilings.index(name)]
+            axes.plot(snr, values[places, 0], line, color=colour, lw=2.0, label=f"{label} ({values[0, 0]:.3f})")
+            if name == _OPTIMUM:
+                low, high = (np.percentile(values[places, 1:], q, axis=-1) for q in _BAND)
+                axes.fill_between(snr, low, high, color=colour, alpha=0.13, lw=0)
 
 
 def _published(axes: Axes) -> None:
+    paper = published.PAPER_5D
+    label = f"ceiling, published (median over {count(paper.n_nodes)} nodes, V = 5/3)"
+    axes.plot(published.SNR, paper.r2max_median, "^", mfc="white", color=_ROSE, ms=6, label=label)
     for curves, marker, where in _VERSIONS:
         for name, values in curves.r2.items():
             look = look_of(_MODELS[name], [])
