@@ -49,7 +49,8 @@ def train_baselines(
 
     Args:
         weights: of the squared errors of the training spectra, (n,), by name; None: all equal.
-        folder: where models and histories are written, as <name>_seed<seed>.npz and .csv.
+        folder: where models and histories are written, as ridge<...>_seed<seed>.npz,
+            mlp<...>_seed<seed>.safetensors and, of its history, .csv.
         checkpoints: where an interrupted training left its state; emptied as the trainings end.
         report: called with the presentations learnt from and in all.
 
@@ -83,7 +84,7 @@ def train_baselines(
             )
             models[f"mlp{name}"].append(mlp.fit(source, train.y, validation=validation, sample_weight=weight))
             if folder is not None:
-                mlp.save(folder / f"{label}.npz")
+                mlp.save(folder / f"{label}{mlp.suffix}")
                 write_history(mlp.history, folder / f"{label}.csv")
             done = before + recipe.epochs * count
     for leftover in checkpoints.glob("*.npz") if checkpoints is not None else ():

@@ -2,9 +2,10 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
+from copy import copy, deepcopy
 from functools import partial
 from pathlib import Path
-from typing import Any, ClassVar, Final, Self
+from typing import Any, ClassVar, Final, Literal, Self, get_args
 
 import numpy as np
 import torch
@@ -14,9 +15,14 @@ from torch import Tensor, nn
 from repro.errors import DataError, ParameterError
 from repro.models.protocol import Array
 from repro.progress import Report, silent
-from repro.training.loop import Epoch, Recipe, estimates, train
+from repro.training.history import Epoch
+from repro.training.loop import Trained, estimates, train
+from repro.training.recipe import Recipe
 from repro.training.spectra import Source, Validation, as_source, blocks
-from repro.training.state import read_state, write_state
+from repro.training.weights import SUFFIX, read_weights, write_weights
+
+Labels = Literal["zscore", "minmax", "none"]
+Kept = Literal["best", "last", "average"]
 
 
 class Standardised(nn.Module):
@@ -36,17 +42,24 @@ class NetworkModel(ABC):
     Args:
         recipe: how it is trained.
         seed: of the initial weights, the order of the spectra and what the network draws.
+        labels: on what scale it learns: less their mean over their standard deviation, less the least one over the
+            range, or as they are.
         device: where it is trained and where it predicts.
         checkpoint: file from which an interrupted training continues, see `loop.train`.
+        every: seconds between its states within an epoch.
         report: progress of the training, in presentations.
         watch: called with the model after every epoch that it trains, when it predicts as that epoch left it.
+        live: folder of a page that shows the training while it runs.
 
     Attributes:
         history: one row an epoch.
+
+    Raises:
+        ParameterError: an unknown scale of the labels.
     """
 
     uses_error = False
-    suffix: Final = ".npz"
+    suffix: Final = SUFFIX
     kind: ClassVar[str]  # of a stored model, such as "mlp model"
 
     def __init__(
@@ -54,18 +67,25 @@ class NetworkModel(ABC):
         recipe: Recipe | None = None,
         *,
         seed: int = 0,
+        labels: Labels = "zscore",
         device: str | torch.device = "cpu",
         checkpoint: Path | None = None,
+        every: float = 60.0,
         report: Report = silent,
         watch: Callable[[Self], None] | None = None,
+        live: Path | None = None,
     ) -> None:
+        if labels not in get_args(Labels):
+            raise ParameterError(f"{self.name}: labels = {labels!r} must be {' or '.join(get_args(Labels))}")
         self.recipe = recipe or Recipe()
         self.seed = seed
+        self.labels: Labels = labels
         self.device = torch.device(device)
-        self.history: list[Epoch] = []
-        self._checkpoint, self._report, self._watch = checkpoint, report, watch
+        self._checkpoint, self._every, self._live = checkpoint, every, live
+        self._report, self._watch = report, watch
         self._network: nn.Module | None = None
-        self._pixels = 0
+        self._trained = Trained([], {})
+        self._pixels, self._spectra = 0, 0
         self._offset, self._unit = 0.0, 1.0  # of the label
 
     @property
@@ -74,9 +94,54 @@ class NetworkModel(ABC):
         return self.kind.removesuffix(" model")
 
     @property
+    def history(self) -> list[Epoch]:
+        """One row for each epoch of the fit."""
+        return self._trained.history
+
+    @property
+    def network(self) -> nn.Module:
+        """The network that predicts. Raises DataError before a fit."""
+        if self._network is None:
+            raise DataError(f"{self.name}: not fitted, there is no network")
+        return self._network
+
+    @property
     def parameters(self) -> int:
-        """Number of trained parameters; 0 before a fit."""
+        """Number of parameters; 0 before a fit."""
         return 0 if self._network is None else sum(weights.numel() for weights in self._network.parameters())
+
+    @property
+    def parameters_used(self) -> int:
+        """Number of those that are trained; 0 before a fit."""
+        if self._network is None:
+            return 0
+        return sum(weights.numel() for weights in self._network.parameters() if weights.requires_grad)
+
+    @property
+    def facts(self) -> dict[str, float]:
+        """What a fit came to: parameters; the epoch that is kept and those that ran; updates and presentations of all.
+
+        Scores of the validation spectra: mean absolute error of the kept epoch, in units of the label as it is trained
+        on, and R2 of the last one.
+
+        Raises:
+            DataError: before a fit.
+        """
+        if not self.history:
+            raise DataError(f"{self.name}: not fitted here, there is nothing to tell")
+        best, run = self.recipe.best(self.history), len(self.history)
+        epochs, planned = self.recipe.plan(self._spectra)
+        steps = planned if run == epochs else run * -(-self._spectra // self.recipe.batch)
+        return {
+            "parameters": self.parameters,
+            "parameters_used": self.parameters_used,
+            "epochs": self.history[best].epoch,
+            "epochs_run": run,
+            "steps": steps,
+            "presentations": self.recipe.presentations(self._spectra, steps),
+            "best_validation_mae": self.history[best].validation_mae,
+            "last_validation_r2": self.history[-1].validation_r2,
+        }
 
     def fit(
         self,
@@ -101,14 +166,14 @@ class NetworkModel(ABC):
         if validation is None:
             raise ParameterError(f"{self.name}: validation data are needed, by which the best epoch is chosen")
         source = as_source(flux, self.device)
-        self._pixels = source.shape[1]
-        self._offset, self._unit = float(np.mean(y)), float(np.std(y)) or 1.0
+        self._spectra, self._pixels = source.shape
+        self._offset, self._unit = _scale(y, self.labels)
         shown = self._prepared(source, y, validation)
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(self.seed)
             network = self._made(*self._moments(source))
         self._network = network.to(self.device)
-        self.history = train(
+        self._trained = train(
             self._network,
             shown,
             (np.asarray(y) - self._offset) / self._unit,
@@ -117,10 +182,25 @@ class NetworkModel(ABC):
             seed=self.seed,
             sample_weight=sample_weight,
             checkpoint=self._checkpoint,
+            every=self._every,
             report=self._report,
             watch=None if self._watch is None else partial(self._watch, self),
+            live=self._live,
         )
         return self
+
+    def with_weights(self, kept: Kept) -> Self:
+        """This model with other weights of its fit: `last`, after the last update, or their `average` then.
+
+        Raises:
+            DataError: the model was not fitted here, or its recipe averages no weights.
+        """
+        if kept not in self._trained.weights:
+            raise DataError(f"{self.name}: no weights {kept!r}; there are {', '.join(self._trained.weights) or 'none'}")
+        other = copy(self)
+        other._network = deepcopy(self.network)
+        other._network.load_state_dict(self._trained.weights[kept])
+        return other
 
     def predict(self, flux: Array, *, error: Array | None = None) -> NDArray[np.float64]:
         """Estimates (n,) from noisy flux (n, P); `error` is not used.
@@ -133,25 +213,25 @@ class NetworkModel(ABC):
         return self._offset + self._unit * estimates(self._network, flux)
 
     def save(self, path: str | Path) -> None:
-        """Write weights and standardisation as npz; the same model gives the same bytes.
+        """Write weights and standardisation as safetensors; the same model gives the same bytes.
 
         Raises:
             DataError: the model was not fitted.
         """
         if self._network is None:
             raise DataError(f"{self.name}: not fitted, there is nothing to save")
-        about = {"kind": self.kind, "offset": self._offset, "unit": self._unit, **self._settings()}
-        write_state(path, {name: value.cpu().numpy() for name, value in self._network.state_dict().items()}, about)
+        scale = {"labels": self.labels, "offset": self._offset, "unit": self._unit}
+        write_weights(path, self._network.state_dict(), {"kind": self.kind, **scale, **self._settings()})
 
     @classmethod
     def load(cls, path: str | Path, device: str | torch.device = "cpu") -> Self:
         """Read a model for prediction. Raises DataError where the file is none."""
-        arrays, about = read_state(path, cls.kind)
+        weights, about = read_weights(path, cls.kind)
         offset, unit = about.pop("offset"), about.pop("unit")
         del about["kind"]
         model = cls(**about, device=device)
         model._offset, model._unit = offset, unit
-        model._restore({name: torch.from_numpy(value) for name, value in arrays.items()})
+        model._restore(weights)
         return model
 
     @abstractmethod
@@ -162,13 +242,20 @@ class NetworkModel(ABC):
     def _made(self, mean: Tensor, scale: Tensor) -> nn.Module:
         """An untrained network for flux of these moments (P,)."""
 
-    def _moments(self, source: Source) -> tuple[Tensor, Tensor]:
-        """Mean and scale (P,) by which the network standardises its input: here, those of presentation 0."""
-        return _moments(source)
-
     def _prepared(self, source: Source, y: Array, validation: Validation) -> Source:
         """What the network is shown in training: here, the spectra."""
         return source
+
+    def _moments(self, source: Source) -> tuple[Tensor, Tensor]:
+        """Mean and standard deviation (P,) that pixels are standardised by: of the noisy flux of presentation 0.
+
+        A constant pixel has unit scale. A network that is shown raw flux has no need of a pass over the spectra.
+        """
+        count = source.shape[0]
+        mean = torch.stack([flux.double().sum(dim=0) for _, flux in blocks(source, 0)]).sum(dim=0) / count
+        square = torch.stack([((flux.double() - mean) ** 2).sum(dim=0) for _, flux in blocks(source, 0)]).sum(dim=0)
+        scale = torch.sqrt(square / count)
+        return mean.float(), torch.where(scale > 0, scale, 1.0).float()
 
     def _restore(self, state: Mapping[str, Tensor]) -> None:
         """Put stored weights in place."""
@@ -177,10 +264,10 @@ class NetworkModel(ABC):
         self._network, self._pixels = network.to(self.device), len(state["mean"])
 
 
-def _moments(source: Source) -> tuple[Tensor, Tensor]:
-    """Mean and standard deviation (P,) of the noisy flux of presentation 0; a constant pixel has unit scale."""
-    count = source.shape[0]
-    mean = torch.stack([flux.double().sum(dim=0) for _, flux in blocks(source, 0)]).sum(dim=0) / count
-    square = torch.stack([((flux.double() - mean) ** 2).sum(dim=0) for _, flux in blocks(source, 0)]).sum(dim=0)
-    scale = torch.sqrt(square / count)
-    return mean.float(), torch.where(scale > 0, scale, 1.0).float()
+def _scale(y: Array, labels: Labels) -> tuple[float, float]:
+    """Offset and unit of labels y (n,); equal labels have unit 1."""
+    if labels == "none":
+        return 0.0, 1.0
+    if labels == "minmax":
+        return float(np.min(y)), float(np.ptp(y)) or 1.0
+    return float(np.mean(y)), float(np.std(y)) or 1.0

@@ -1,18 +1,20 @@
-"""The one training loop of every torch model: AdamW, cosine, clipped gradients, best epoch by validation, exact resume.
+"""The one training loop of every torch model.
 
 An epoch depends on its number, the seed and the state before it alone: its order, its noise and whatever the network
-draws are seeded anew. A run that was killed therefore continues from its last checkpoint to the same bits, on one
-machine with one number of threads, in mode `strict`: deterministic algorithms, float32. Mode `fast` compiles the
-network and multiplies in bfloat16 where there is a GPU; on a processor it is `strict`.
+draws are seeded anew. A training that was killed, at any moment, continues from its last checkpoint to the same bits,
+on one machine with one number of threads, in mode `strict`: deterministic algorithms, float32. Mode `fast` compiles the
+network and multiplies in bfloat16 where there is a GPU; on a processor it is `strict`. Under torchrun each process
+takes its share of every batch, see `parallel`.
 """
 
-import csv
 import math
-from collections.abc import Callable, Iterator, Sequence
+import os
+import time
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Final, NamedTuple
 
 import numpy as np
 import torch
@@ -20,61 +22,33 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
-from repro.errors import DataError, ParameterError
-from repro.files import atomic_path
+from repro.errors import DataError
 from repro.progress import Report, silent
-from repro.training.checkpoint import Training, digest, resume, save
+from repro.training import optimizers, parallel
+from repro.training.checkpoint import Keeper, Training, Within, digest
+from repro.training.history import Epoch, write_history
+from repro.training.live import Live
+from repro.training.recipe import Recipe
 from repro.training.spectra import ROWS, Source, Validation
 
-_MAY_BE_ZERO = ("weight_decay", "steps", "patience", "average")
+__all__ = ["Epoch", "Recipe", "Trained", "estimates", "train", "write_history"]
+
+Weights = dict[str, Tensor]
+
+_SECONDS_BETWEEN_REPORTS: Final = 1.0
 
 
-@dataclass(frozen=True)
-class Recipe:
-    """How a network is trained; the defaults are those of the MLP on 8000 spectra, judged on validation alone."""
+class Trained(NamedTuple):
+    """What a training leaves beside the network in its best state.
 
-    epochs: int = 5
-    batch: int = 128  # as good as 64 at one learning rate, and a quarter faster
-    learning_rate: float = 1e-3  # at the start; a cosine takes it to 0
-    weight_decay: float = 1e-2
-    clip: float = 1.0  # largest norm of the gradient
-    steps: int = 0  # updates in all, in place of `epochs`, of which the last may be cut short
-    patience: int = 0  # epochs without a better validation R2 after which it stops; 0: it never does
-    average: float = 0.0  # decay per update of the average of weights that is judged and kept; 0: the weights are
-    mode: Literal["strict", "fast"] = "strict"
+    Attributes:
+        history: one row an epoch.
+        weights: states of the network by name: `best`, as chosen by validation; `last`, after the last update; and
+            `average`, the average after the last update, where weights are averaged.
+    """
 
-    def __post_init__(self) -> None:
-        for name, value in asdict(self).items():
-            if name != "mode" and not (math.isfinite(value) and value >= 0 and (value > 0 or name in _MAY_BE_ZERO)):
-                raise ParameterError(f"training: {name} = {value} must be a finite number > 0")
-        if self.average >= 1:
-            raise ParameterError(f"training: average = {self.average} must be a decay below 1")
-        if self.mode not in ("strict", "fast"):
-            raise ParameterError(f"training: mode = {self.mode!r} must be strict or fast")
-
-    def plan(self, count: int) -> tuple[int, int]:
-        """Epochs and updates that so many spectra are trained for, unless `patience` ends it."""
-        batches = math.ceil(count / self.batch)
-        steps = self.steps or self.epochs * batches
-        return math.ceil(steps / batches), steps
-
-    def rate(self, step: int, steps: int) -> float:
-        """Learning rate of step 0 ... steps - 1."""
-        return 0.5 * self.learning_rate * (1.0 + math.cos(math.pi * step / steps))
-
-    def stops(self, scores: Sequence[float]) -> bool:
-        """Whether no epoch follows those of these validation R2."""
-        return bool(self.patience and scores and len(scores) - 1 - int(np.argmax(scores)) >= self.patience)
-
-
-@dataclass(frozen=True)
-class Epoch:
-    """One row of a history: numbered from 1, learning rate at its end, mean training loss, validation R2."""
-
-    epoch: int
-    learning_rate: float
-    loss: float
-    validation_r2: float
+    history: list[Epoch]
+    weights: dict[str, Weights]
 
 
 def train(
@@ -87,10 +61,12 @@ def train(
     seed: int,
     sample_weight: NDArray[np.floating[Any]] | None = None,
     checkpoint: Path | None = None,
+    every: float = 60.0,
     report: Report = silent,
     watch: Callable[[], None] | None = None,
-) -> list[Epoch]:
-    """Minimise the weighted mean squared error; `network` ends in the state of the epoch of best validation R2.
+    live: Path | None = None,
+) -> Trained:
+    """Minimise the weighted mean loss; `network` ends in the state of the epoch of best validation.
 
     Args:
         network: noisy flux (b, P) -> estimates (b,), on the device of the spectra.
@@ -98,58 +74,52 @@ def train(
         target: (n,), of unit variance or so.
         validation: noisy flux and its target, on the scale of `target`.
         seed: of the order of the spectra and of what the network itself draws.
-        sample_weight: (n,) weights of the squared errors.
-        checkpoint: file that holds the state after every epoch and from which an interrupted run of exactly this
-            training continues; it is left to the caller to remove.
+        sample_weight: (n,) weights of the losses.
+        checkpoint: file that holds the state after every epoch and at times within, from which an interrupted run of
+            exactly this training continues; it is left to the caller to remove.
+        every: seconds between checkpoints within an epoch.
         report: called with the number of presentations done and in all.
         watch: called after every epoch that this call trains, with `network` in its state.
-
-    Returns:
-        The history, one row an epoch.
+        live: folder in which a page of curves, rewritten after every epoch, may be watched, see `live.Live`.
 
     Raises:
-        DataError: shapes that do not fit, or a loss that is no longer finite.
+        DataError: shapes that do not fit, a loss that is no longer finite, or a checkpoint that cannot be read.
     """
     device = next(network.parameters()).device
     count = source.shape[0]
     goal = _column(target, count, "target").to(device)
     weight = _column(np.ones(count) if sample_weight is None else sample_weight, count, "sample_weight").to(device)
-    training = _begun(network, recipe)
-    learner: Callable[[Tensor], Tensor] = torch.compile(network) if _fast(recipe, device) else network
-    judged = network if training.average is None else training.average.module
-    epochs, _ = recipe.plan(count)
+    epochs, steps = recipe.plan(count)
+    total = recipe.presentations(count, steps)
     with _mode(recipe, device):
+        parallel.align(network)
+        training = _begun(network, recipe)
         key = _key(network, source, (goal, weight), validation, recipe, seed)
-        resume(checkpoint, key, training)
-        scores = [row["validation_r2"] for row in training.history]
-        for epoch in range(len(scores), epochs):
-            if recipe.stops(scores):
+        keeper = Keeper(checkpoint, key, training, every)
+        keeper.resume()
+        learner = torch.compile(network, mode=recipe.compile) if recipe.fast_on(device) else network
+        work = _Work(training, learner, source, goal, weight, recipe, seed, keeper, _Paced(report, total))
+        page = Live(live, total) if live is not None and parallel.main_process() else None
+        for epoch in range(len(training.history), epochs):
+            if recipe.stops(training.history):
                 break
-            report(epoch * count, epochs * count)
-            loss = _epoch(learner, training, source, (goal, weight), recipe, epoch, seed)
-            if not math.isfinite(loss):
-                raise DataError(f"training: the loss of epoch {epoch + 1} is {loss}; lower the learning rate")
-            score = _validation_r2(judged, validation)
-            if score > max(scores, default=-math.inf):
-                training.best = {name: value.clone() for name, value in judged.state_dict().items()}
-            scores.append(score)
-            rate = training.optimizer.param_groups[0]["lr"]
-            training.history.append(asdict(Epoch(epoch + 1, rate, loss, score)))
-            if checkpoint is not None:
-                save(checkpoint, key, training)
+            work.report(epoch * count, always=True)
+            work.learn(epoch)
+            row = work.judge(epoch, validation)
+            training.history.append(row)
+            if recipe.best(training.history) == epoch:
+                training.best = _copied(training.judged)
+            keeper.write()
+            if page is not None:
+                page.show(training.history, recipe.presentations(count, min((epoch + 1) * work.batches, steps)))
             if watch is not None:
                 watch()
-        report(epochs * count, epochs * count)
+        work.report(total, always=True)
+    weights = {"best": training.best, "last": _copied(network)}
+    if training.average is not None:
+        weights["average"] = _copied(training.judged)
     network.load_state_dict(training.best)
-    return [Epoch(**row) for row in training.history]
-
-
-def write_history(history: list[Epoch], path: str | Path) -> None:
-    """Write a history as CSV, atomically."""
-    with atomic_path(path) as temporary, open(temporary, "w", newline="", encoding="utf-8") as file:
-        rows = csv.DictWriter(file, list(Epoch.__dataclass_fields__), lineterminator="\n")
-        rows.writeheader()
-        rows.writerows(asdict(row) for row in history)
+    return Trained(training.history, weights)
 
 
 def estimates(network: nn.Module, flux: NDArray[np.floating[Any]]) -> NDArray[np.float64]:
@@ -164,53 +134,128 @@ def estimates(network: nn.Module, flux: NDArray[np.floating[Any]]) -> NDArray[np
     return torch.cat(parts).double().numpy()
 
 
-def _begun(network: nn.Module, recipe: Recipe) -> Training:
-    optimizer = torch.optim.AdamW(
-        network.parameters(), lr=recipe.learning_rate, weight_decay=recipe.weight_decay, fused=True
-    )
-    if not recipe.average:
-        return Training(network, optimizer)
-    return Training(network, optimizer, AveragedModel(network, multi_avg_fn=get_ema_multi_avg_fn(recipe.average)))
+class _Paced:
+    """A report that is called now and then."""
+
+    def __init__(self, report: Report, total: int) -> None:
+        self._report, self._total = report, total
+        self._last = -math.inf
+
+    def __call__(self, done: int, always: bool = False) -> None:
+        now = time.monotonic()
+        if parallel.main_process() and (always or now - self._last >= _SECONDS_BETWEEN_REPORTS):
+            self._last = now
+            self._report(done, self._total)
 
 
-def _epoch(
-    learner: Callable[[Tensor], Tensor],
-    training: Training,
-    source: Source,
-    labelled: tuple[Tensor, Tensor],
-    recipe: Recipe,
-    epoch: int,
-    seed: int,
-) -> float:
-    """One pass over the spectra in random order; the mean weighted squared error that it saw."""
-    goal, weight = labelled
-    _seed(seed, epoch)
-    batches = torch.randperm(len(goal)).split(recipe.batch)
-    before, (_, steps) = epoch * len(batches), recipe.plan(len(goal))
-    training.network.train()
-    total = torch.zeros((), dtype=torch.float64, device=goal.device)
-    seen = 0
-    for number, rows in enumerate(batches[: steps - before]):
-        for group in training.optimizer.param_groups:
-            group["lr"] = recipe.rate(before + number, steps)
-        here = rows.to(goal.device)
-        with torch.autocast(goal.device.type, torch.bfloat16, enabled=_fast(recipe, goal.device)):
-            given = learner(source.block(rows, epoch))
-        squared = weight[here] * (given.float() - goal[here]) ** 2
-        training.optimizer.zero_grad()
-        squared.mean().backward()
-        nn.utils.clip_grad_norm_(training.network.parameters(), recipe.clip)
-        training.optimizer.step()
+@dataclass(frozen=True)
+class _Work:
+    """What an epoch works with."""
+
+    training: Training
+    learner: Callable[[Tensor], Tensor]
+    source: Source
+    goal: Tensor  # (n,) float32
+    weight: Tensor  # (n,) float32
+    recipe: Recipe
+    seed: int
+    keeper: Keeper
+    report: _Paced
+
+    @property
+    def batches(self) -> int:
+        """Updates of a whole epoch."""
+        return math.ceil(len(self.goal) / self.recipe.batch)
+
+    def learn(self, epoch: int) -> None:
+        """One pass over the spectra in random order, or what is left of it."""
+        training, recipe = self.training, self.recipe
+        _seed(self.seed, epoch)
+        order = torch.randperm(len(self.goal)).to(self.goal.device)
+        _restore_generators(training)
+        _, steps = recipe.plan(len(self.goal))
+        before = epoch * self.batches
+        training.network.train()
+        batches = order.split(recipe.batch)[: steps - before]
+        for number in range(training.within.updates, len(batches)):
+            rate = recipe.rate(before + number, steps, self.batches)
+            for optimizer in training.optimizers:
+                for group in optimizer.param_groups:
+                    group["lr"] = rate
+            if parallel.processes() > 1:  # each draws numbers of its own, which no checkpoint of the first one holds
+                _seed(self.seed, epoch, number, parallel.process())
+            self._update(batches[number], epoch)
+            training.within.updates = number + 1
+            if number + 1 < len(batches):
+                self.keeper.within()
+                self.report(epoch * len(self.goal) + (number + 1) * recipe.batch)
+
+    def judge(self, epoch: int, validation: Validation) -> Epoch:
+        """The row of an epoch that ends, with its mean loss and the validation of what is judged."""
+        training, within = self.training, self.training.within
+        loss = float(parallel.summed(within.loss))
+        loss /= min(within.updates * self.recipe.batch, len(self.goal))
+        if not math.isfinite(loss):
+            raise DataError(f"training: the loss of epoch {epoch + 1} is {loss}; lower the learning rate")
+        training.within = Within(0, torch.zeros_like(within.loss))
+        parallel.align(training.network, weights=False)
+        parallel.align(training.judged, weights=False)
+        rate = training.optimizers[0].param_groups[0]["lr"]
+        return Epoch(epoch + 1, rate, loss, *parallel.same(_validation_scores(training.judged, validation)))
+
+    def _update(self, rows: Tensor, epoch: int) -> None:
+        """One step of the optimizers by the mean weighted loss of a batch."""
+        training, device = self.training, self.goal.device
+        part = parallel.share(rows)
+        # each process counts as one in the mean of the gradients; where all have all rows, they agree
+        parts = parallel.processes() if len(part) < len(rows) else 1
+        fast = self.recipe.fast_on(device)
+        here, weight = self._filled(part) if fast else (part, self.weight[part])
+        if fast:
+            torch.compiler.cudagraph_mark_step_begin()
+        with torch.autocast(device.type, torch.bfloat16, enabled=fast):
+            given = self.learner(self.source.block(here, epoch))
+        losses = weight * self.recipe.losses(given.float(), self.goal[here])
+        for optimizer in training.optimizers:
+            optimizer.zero_grad()
+        (losses.mean() if len(losses) == len(rows) else losses.sum() * parts / len(rows)).backward()
+        parallel.average_gradients(training.network)
+        nn.utils.clip_grad_norm_(training.network.parameters(), self.recipe.clip)
+        for optimizer in training.optimizers:
+            optimizer.step()
         if training.average is not None:
             training.average.update_parameters(training.network)
-        total += squared.detach().double().sum()
-        seen += len(rows)
-    return float(total) / seen
+        total = losses.detach().double().sum()
+        training.within.loss += total if parts > 1 or parallel.main_process() else 0.0 * total
+
+    def _filled(self, rows: Tensor) -> tuple[Tensor, Tensor]:
+        """Rows of as many spectra as every batch has, the last ones of weight 0: one compiled network for all."""
+        size = math.ceil(self.recipe.batch / parallel.processes())
+        missing = size - len(rows)
+        if missing <= 0:
+            return rows, self.weight[rows]
+        weight = torch.cat((self.weight[rows], self.weight.new_zeros(missing)))
+        return torch.cat((rows, rows.new_zeros(missing))), weight
 
 
-def _validation_r2(network: nn.Module, validation: Validation) -> float:
+def _begun(network: nn.Module, recipe: Recipe) -> Training:
+    device = next(network.parameters()).device
+    average = None
+    if recipe.average:
+        average = AveragedModel(network, multi_avg_fn=get_ema_multi_avg_fn(recipe.average))
+    within = Within(0, torch.zeros((), dtype=torch.float64, device=device))
+    return Training(network, optimizers.begun(network, recipe), within, average)
+
+
+def _validation_scores(network: nn.Module, validation: Validation) -> tuple[float, float]:
+    """R2 and mean absolute error."""
     truth = np.asarray(validation.y, dtype=np.float64)
-    return float(1.0 - np.mean((estimates(network, validation.flux) - truth) ** 2) / np.var(truth))
+    missed = estimates(network, validation.flux) - truth
+    return float(1.0 - np.mean(missed**2) / np.var(truth)), float(np.mean(np.abs(missed)))
+
+
+def _copied(network: nn.Module) -> Weights:
+    return {name: value.detach().clone() for name, value in network.state_dict().items()}
 
 
 def _column(values: NDArray[np.floating[Any]], count: int, name: str) -> Tensor:
@@ -223,21 +268,31 @@ def _column(values: NDArray[np.floating[Any]], count: int, name: str) -> Tensor:
 @contextmanager
 def _mode(recipe: Recipe, device: torch.device) -> Iterator[None]:
     """Deterministic algorithms but in mode `fast`, and random numbers that leave those of the caller alone."""
-    before = torch.are_deterministic_algorithms_enabled()
-    torch.use_deterministic_algorithms(not _fast(recipe, device))
+    fast = recipe.fast_on(device)
+    deterministic, products = torch.are_deterministic_algorithms_enabled(), torch.get_float32_matmul_precision()
+    if device.type == "cuda":
+        os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # without it cuBLAS does not repeat itself
+    torch.use_deterministic_algorithms(not fast)
+    torch.set_float32_matmul_precision("high" if fast else "highest")
     try:
         with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
             yield
     finally:
-        torch.use_deterministic_algorithms(before)
+        torch.use_deterministic_algorithms(deterministic)
+        torch.set_float32_matmul_precision(products)
 
 
-def _fast(recipe: Recipe, device: torch.device) -> bool:
-    return recipe.mode == "fast" and device.type == "cuda"
+def _seed(*key: int) -> None:
+    torch.manual_seed(int(np.random.SeedSequence(key).generate_state(1, np.uint64)[0] >> 1))
 
 
-def _seed(seed: int, epoch: int) -> None:
-    torch.manual_seed(int(np.random.SeedSequence((seed, epoch)).generate_state(1, np.uint64)[0] >> 1))
+def _restore_generators(training: Training) -> None:
+    """Go on with the random numbers of the checkpoint, amid an epoch."""
+    states, training.within.generators = training.within.generators, []
+    if states:
+        torch.set_rng_state(states[0])
+        if training.device.type == "cuda":
+            torch.cuda.set_rng_state(states[1], training.device)
 
 
 def _key(
@@ -251,4 +306,5 @@ def _key(
     """Digest of all that a training depends on; of the spectra, some rows of the first presentation."""
     some = source.block(torch.arange(0, source.shape[0], max(source.shape[0] // 16, 1)), 0)
     tensors = (*network.state_dict().values(), *labelled, some)
-    return digest([asdict(recipe), seed, *source.shape], tensors, (validation.flux, validation.y))
+    settings = [asdict(recipe), seed, *source.shape, parallel.processes()]
+    return digest(settings, tensors, (validation.flux, validation.y))

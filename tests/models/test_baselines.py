@@ -39,7 +39,7 @@ def test_every_model_is_the_one_that_is_trained_alone(tmp_path):
             given = {"validation": validation(), "sample_weight": weight}
             alone = Mlp(RECIPE, seed=seed).fit(source, train.y, **given)
             assert (models[f"mlp{name}"][run_number].predict(flux) == alone.predict(flux)).all()
-            assert (Mlp.load(tmp_path / f"mlp{name}_seed{seed}.npz").predict(flux) == alone.predict(flux)).all()
+            assert (Mlp.load(tmp_path / f"mlp{name}_seed{seed}.safetensors").predict(flux) == alone.predict(flux)).all()
             if run_number == 0:
                 straight = Ridge().fit(source, train.y, **given)
                 assert (models[f"ridge{name}"][0].predict(flux) == straight.predict(flux)).all()

@@ -96,8 +96,8 @@ def test_it_learns_is_stored_and_estimates_each_spectrum_alone(tmp_path):
     assert max(row.validation_r2 for row in model.history) > 0.6
     every = model.predict(data.flux)
     assert model.predict(data.flux[40:41]) == pytest.approx(every[40:41], abs=1e-4)  # not normalised by its company
-    model.save(tmp_path / "model.npz")
-    again = Cnn.load(tmp_path / "model.npz")
+    model.save(tmp_path / "model.safetensors")
+    again = Cnn.load(tmp_path / "model.safetensors")
     assert (again.kernel, again.pool, again.parameters) == (5, "flatten", model.parameters)
     assert (again.predict(data.flux) == every).all()
 

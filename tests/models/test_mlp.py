@@ -5,10 +5,13 @@ import pytest
 import torch
 
 from repro.errors import DataError, ParameterError
+from repro.models.cnn import Cnn
 from repro.models.mlp import Mlp, MlpNetwork
 from repro.models.protocol import predict
+from repro.models.ridge import Ridge
 from repro.training.loop import Recipe
-from tests.training.learnable import source, trained, validation
+from repro.training.spectra import Validation
+from tests.training.learnable import points, source, trained, validation
 
 
 @pytest.fixture(scope="module")
@@ -17,8 +20,6 @@ def model():
 
 
 def test_it_beats_a_line_where_the_label_is_curved(model):
-    from repro.models.ridge import Ridge
-
     spectra, y = source()
     data = validation()
     straight = Ridge().fit(spectra, y, validation=data)
@@ -48,18 +49,20 @@ def test_a_pixel_that_never_changes_does_no_harm():
 
 
 def test_a_stored_model_is_the_same_model(tmp_path, model):
-    for name in ("one.npz", "two.npz"):
+    for name in ("one.safetensors", "two.safetensors"):
         model.save(tmp_path / name)
-    assert (tmp_path / "one.npz").read_bytes() == (tmp_path / "two.npz").read_bytes()
+    assert (tmp_path / "one.safetensors").read_bytes() == (tmp_path / "two.safetensors").read_bytes()
     flux = validation().flux
-    assert (Mlp.load(tmp_path / "one.npz").predict(flux) == model.predict(flux)).all()
-    (tmp_path / "torn.npz").write_bytes((tmp_path / "one.npz").read_bytes()[:500])
-    with pytest.raises(DataError, match=r"torn.npz: not a stored mlp model"):
-        Mlp.load(tmp_path / "torn.npz")
-    from repro.models.ridge import Ridge
-
-    with pytest.raises(DataError, match="holds a mlp model, not a ridge model"):
-        Ridge.load(tmp_path / "one.npz")
+    assert (Mlp.load(tmp_path / "one.safetensors").predict(flux) == model.predict(flux)).all()
+    (tmp_path / "torn.safetensors").write_bytes((tmp_path / "one.safetensors").read_bytes()[:500])
+    with pytest.raises(DataError, match=r"torn.safetensors: not a stored mlp model"):
+        Mlp.load(tmp_path / "torn.safetensors")
+    with pytest.raises(DataError, match="holds a mlp model, not a cnn model"):
+        Cnn.load(tmp_path / "one.safetensors")
+    Ridge().fit(*points(20, 1.0), validation=Validation(*points(20, 1.0, 1))).save(tmp_path / "ridge.npz")
+    for name in ("ridge.npz", "absent.safetensors"):
+        with pytest.raises(DataError, match=rf"{name}: not a stored mlp model .* must be a .safetensors file"):
+            Mlp.load(tmp_path / name)
 
 
 def test_the_error_array_is_kept_from_a_model_that_does_not_declare_it(model):
@@ -104,8 +107,8 @@ def test_depth_activation_and_dropout_are_those_asked_for():
 def test_another_activation_is_stored(tmp_path):
     spectra, y = source()
     model = Mlp(Recipe(epochs=1), widths=(4,), activation="silu", dropout=0.2).fit(spectra, y, validation=validation())
-    model.save(tmp_path / "model.npz")
-    again = Mlp.load(tmp_path / "model.npz")
+    model.save(tmp_path / "model.safetensors")
+    again = Mlp.load(tmp_path / "model.safetensors")
     assert again.activation == "silu"
     assert again.parameters == model.parameters == 24 * 4 + 4 + 4 + 1
     assert (again.predict(validation().flux) == model.predict(validation().flux)).all()

@@ -118,8 +118,8 @@ def test_regressions_may_be_shared_and_make_no_difference(model):
 
 
 def test_a_stored_model_is_the_same_model(tmp_path, model):
-    model.save(tmp_path / "model.npz")
-    again = ResidualMlp.load(tmp_path / "model.npz")
+    model.save(tmp_path / "model.safetensors")
+    again = ResidualMlp.load(tmp_path / "model.safetensors")
     assert (again.predict(validation().flux) == model.predict(validation().flux)).all()
 
 

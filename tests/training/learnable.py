@@ -75,4 +75,4 @@ def interrupting(limit):
 if __name__ == "__main__":
     torch.set_num_threads(1)
     folder = Path(sys.argv[1])
-    trained(folder / "checkpoint.npz", epochs=int(sys.argv[2])).save(folder / "model.npz")
+    trained(folder / "checkpoint.npz", epochs=int(sys.argv[2])).save(folder / "model.safetensors")

@@ -82,7 +82,7 @@ def test_the_network_ends_in_its_best_epoch():
     x, y = points(100, 1.0)
     network = Line()
     recipe = Recipe(epochs=30, batch=100, learning_rate=0.1, weight_decay=0.0)
-    history = train(network, FixedSpectra(torch.from_numpy(x)), y, Validation(x, 0.1 * y), recipe, seed=0)
+    history = train(network, FixedSpectra(torch.from_numpy(x)), y, Validation(x, 0.1 * y), recipe, seed=0).history
     scores = [row.validation_r2 for row in history]
     assert int(np.argmax(scores)) < 3
     assert network.layer.weight.item() < 0.35
@@ -142,7 +142,7 @@ def test_a_killed_training_continues_to_the_same_bits(tmp_path):
     assert kills == 2
     assert 30 <= _epochs(checkpoint) < 60
     subprocess.run([*command, str(tmp_path / "killed"), "60"], check=True)
-    whole, killed = ((tmp_path / name / "model.npz").read_bytes() for name in ("whole", "killed"))
+    whole, killed = ((tmp_path / name / "model.safetensors").read_bytes() for name in ("whole", "killed"))
     assert whole == killed
 
 
@@ -151,10 +151,14 @@ def _epochs(checkpoint):
 
 
 def test_a_history_is_a_table_of_text(tmp_path):
-    rows = [Epoch(1, 1e-3, 0.5, 0.25), Epoch(2, 0.0, 0.25, 0.5)]
+    rows = [Epoch(1, 1e-3, 0.5, 0.25, 0.75), Epoch(2, 0.0, 0.25, 0.5, 0.625)]
     write_history(rows, tmp_path / "history.csv")
     lines = (tmp_path / "history.csv").read_text().splitlines()
-    assert lines == ["epoch,learning_rate,loss,validation_r2", "1,0.001,0.5,0.25", "2,0.0,0.25,0.5"]
+    assert lines == [
+        "epoch,learning_rate,loss,validation_r2,validation_mae",
+        "1,0.001,0.5,0.25,0.75",
+        "2,0.0,0.25,0.5,0.625",
+    ]
 
 
 def test_what_cannot_be_trained_is_refused():

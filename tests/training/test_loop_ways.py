@@ -9,7 +9,6 @@ from torch import nn
 
 from repro.errors import ParameterError
 from repro.models.mlp import Mlp
-from repro.training import loop
 from repro.training.loop import Recipe, train
 from repro.training.spectra import FixedSpectra, Validation
 from tests.training.learnable import Line, interrupting, points, source, trained, validation
@@ -31,7 +30,7 @@ def test_updates_may_be_counted_instead_of_epochs(steps, batches):
     seen = []
     network.register_forward_pre_hook(lambda module, inputs: seen.append(inputs[0]) if module.training else None)
     recipe = Recipe(epochs=9, batch=20, steps=steps)
-    history = train(network, FixedSpectra(torch.from_numpy(x)), y, Validation(x, y), recipe, seed=1)
+    history = train(network, FixedSpectra(torch.from_numpy(x)), y, Validation(x, y), recipe, seed=1).history
     assert [len(batch) for batch in seen] == batches
     assert recipe.plan(50) == (len(history), steps)
     assert history[-1].learning_rate == pytest.approx(0.5e-3 * (1.0 + math.cos(math.pi * (steps - 1) / steps)))
@@ -47,8 +46,8 @@ def test_it_stops_when_no_epoch_has_been_better_for_so_long():
     settings = {"epochs": 30, "batch": 100, "learning_rate": 0.1, "weight_decay": 0.0}
     data = FixedSpectra(torch.from_numpy(x)), y, Validation(x, 0.1 * y)
     network, longer = Line(), Line()
-    history = train(network, *data, Recipe(patience=3, **settings), seed=0)
-    whole = train(longer, *data, Recipe(**settings), seed=0)
+    history = train(network, *data, Recipe(patience=3, **settings), seed=0).history
+    whole = train(longer, *data, Recipe(**settings), seed=0).history
     scores = [row.validation_r2 for row in whole]
     best = int(np.argmax(scores))
     assert len(history) == best + 4 < len(whole) == 30
@@ -62,7 +61,7 @@ def test_the_average_of_weights_is_what_is_judged_and_kept():
     recipe = Recipe(epochs=3, batch=20, learning_rate=0.1, average=0.75)
     seen, averaged, plain = [], Line(0.5), Line(0.5)
     spectra, data = FixedSpectra(torch.from_numpy(x)), Validation(x, y)
-    history = train(averaged, spectra, y, data, recipe, seed=2)
+    history = train(averaged, spectra, y, data, recipe, seed=2).history
     plain.register_forward_pre_hook(lambda m, _inputs: seen.append(m.layer.weight.item()) if m.training else None)
     train(plain, spectra, y, data, Recipe(epochs=3, batch=20, learning_rate=0.1), seed=2)
     weights = [*seen[1:], plain.layer.weight.item()]  # after each update; the last epoch is the best one here
@@ -84,7 +83,7 @@ def test_an_interrupted_training_of_any_kind_continues_to_the_same_bits(tmp_path
         torch.manual_seed(0)
         network = nn.Sequential(nn.Linear(24, 4), nn.BatchNorm1d(4), nn.ReLU(), nn.Linear(4, 1), nn.Flatten(0))
         recipe = Recipe(epochs=6, batch=32, learning_rate=2e-2, **settings)
-        history = train(network, spectra, y - 3.0, data, recipe, seed=1, checkpoint=checkpoint, report=report)
+        history = train(network, spectra, y - 3.0, data, recipe, seed=1, checkpoint=checkpoint, report=report).history
         return history, network.state_dict()
 
     history, whole = run()
@@ -132,8 +131,8 @@ def test_recipes_that_cannot_be_are_refused():
 
 def test_mode_fast_learns_the_same_from_products_of_fewer_digits(monkeypatch):
     """What a GPU would do, on a processor: bfloat16 without the compiler, which takes a minute here."""
-    monkeypatch.setattr(loop, "_fast", lambda recipe, _device: recipe.mode == "fast")
-    monkeypatch.setattr(torch, "compile", lambda network: network)
+    monkeypatch.setattr(Recipe, "fast_on", lambda recipe, _device: recipe.mode == "fast")
+    monkeypatch.setattr(torch, "compile", lambda network, mode: network)
     spectra, y = source()
     data = validation()
     found = []

@@ -1,0 +1,39 @@
+"""The optimizers of a training: AdamW for everything, or Muon for the matrices of the blocks and AdamW for the rest."""
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor, nn
+
+from repro.training.recipe import Recipe
+
+
+def begun(network: nn.Module, recipe: Recipe) -> list[torch.optim.Optimizer]:
+    """Optimizers of the parameters that are trained.
+
+    Muon (K. Jordan et al. 2024, github.com/KellerJordan/Muon) takes the matrices that `matrices` gives, with updates of
+    the root mean square of AdamW's (J. Liu et al. 2025, arXiv:2502.16982), so that one learning rate and one weight
+    decay serve both. Its products are in bfloat16 on every device.
+    """
+    trained = [weights for weights in network.parameters() if weights.requires_grad]
+    if recipe.optimizer == "adamw":
+        return [_adamw(trained, recipe)]
+    apart = matrices(network)
+    chosen = {id(weights) for weights in apart}
+    rest = [weights for weights in trained if id(weights) not in chosen]
+    muon = torch.optim.Muon(
+        apart, lr=recipe.learning_rate, weight_decay=recipe.weight_decay, adjust_lr_fn="match_rms_adamw"
+    )
+    return [muon, _adamw(rest, recipe)]
+
+
+def matrices(network: nn.Module) -> list[Tensor]:
+    """Weights of linear layers between vectors: embeddings, convolutions and heads of one output stay with AdamW."""
+    layers = [module for module in network.modules() if isinstance(module, nn.Linear)]
+    return [layer.weight for layer in layers if min(layer.weight.shape) > 1 and layer.weight.requires_grad]
+
+
+def _adamw(weights: Sequence[Tensor], recipe: Recipe) -> torch.optim.Optimizer:
+    return torch.optim.AdamW(
+        weights, lr=recipe.learning_rate, betas=recipe.betas, weight_decay=recipe.weight_decay, fused=True
+    )
