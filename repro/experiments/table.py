@@ -7,9 +7,9 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Final, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,6 +22,9 @@ if TYPE_CHECKING:
     from repro.spectra.presentation import ObservedStars
 
 Array = NDArray[np.float64]
+
+_TEXT: Final = ("experiments", "models", "settings", "facts")  # columns of arms
+_NUMBERS: Final = ("train_noise", "test_noise", "n_train", "seeds", "validation_r2", "predictions")
 
 
 class Stored(Protocol):
@@ -164,6 +167,13 @@ def arm_table(arms: Sequence[Arm], stars: ObservedStars, conditions: Mapping[str
     )
 
 
+def picked(table: ArmTable, rows: NDArray[np.intp]) -> ArmTable:
+    """Some arms of a table."""
+    columns: dict[str, Any] = {name: tuple(getattr(table, name)[row] for row in rows) for name in _TEXT}
+    columns |= {name: getattr(table, name)[rows] for name in _NUMBERS}
+    return replace(table, **columns)
+
+
 def joined(tables: Iterable[ArmTable]) -> ArmTable:
     """All arms of several tables (at least one) of the same stars; conditions that differ are left out.
 
@@ -184,8 +194,6 @@ def joined(tables: Iterable[ArmTable]) -> ArmTable:
     common = dict(first.conditions)
     for other in others:
         common = {name: value for name, value in common.items() if other.conditions.get(name) == value}
-    text = ("experiments", "models", "settings", "facts")
-    numbers = ("train_noise", "test_noise", "n_train", "seeds", "validation_r2", "predictions")
-    merged: dict[str, Any] = {name: tuple(v for table in every for v in getattr(table, name)) for name in text}
-    merged |= {name: np.concatenate([getattr(table, name) for table in every]) for name in numbers}
+    merged: dict[str, Any] = {name: tuple(v for table in every for v in getattr(table, name)) for name in _TEXT}
+    merged |= {name: np.concatenate([getattr(table, name) for table in every]) for name in _NUMBERS}
     return ArmTable(**merged, stars=first.stars, labels=first.labels, mag=first.mag, snr=first.snr, conditions=common)

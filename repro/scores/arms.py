@@ -111,7 +111,7 @@ class ArmScores:
     def measured(self, of: Cell | Rows, metric: Metric = "r2") -> Measured:
         """A score of a cell, or of arms of other seeds each."""
         rows = self.rows(of) if isinstance(of, Cell) else of
-        return _over_runs(getattr(self, metric)[rows], self.seeded(rows))
+        return over_runs(getattr(self, metric)[rows], self.seeded(rows))
 
     def difference(self, first: Cell | Rows, second: Cell | Rows) -> Measured:
         """R2 of the first minus that of the second, paired as in `combined`."""
@@ -129,19 +129,24 @@ class ArmScores:
         Raises:
             ParameterError: they have no seed in common.
         """
+        aligned, seeded = self.aligned(*of)
+        return over_runs(function(*(self.r2[rows] for rows in aligned)), seeded)
+
+    def aligned(self, *of: Cell | Rows) -> tuple[list[list[int]], bool]:
+        """Arms (R,) of each that are paired with each other, see `combined`, and whether seeds enter any of them."""
         groups = [self.rows(one) if isinstance(one, Cell) else one for one in of]
         seeded = [self.seeded(rows) for rows in groups]
-        runs = [dict(zip(self.table.seeds[rows].tolist(), rows, strict=True)) for rows in groups]
+        runs = [dict(zip(self.table.seeds[rows].tolist(), rows.tolist(), strict=True)) for rows in groups]
         of_seeded = [own for own, free in zip(runs, seeded, strict=True) if free]
         common = sorted(set.intersection(*map(set, of_seeded))) if of_seeded else [0]
         if not common:
             cells = " and ".join(self.cell(rows[0]).address for rows in groups)
             raise ParameterError(f"arms: {cells} have no seed in common, so that they are not paired")
         aligned = [
-            [own[seed] for seed in common] if free else [rows[0]] * len(common)
+            [own[seed] for seed in common] if free else [int(rows[0])] * len(common)
             for own, rows, free in zip(runs, groups, seeded, strict=True)
         ]
-        return _over_runs(function(*(self.r2[rows] for rows in aligned)), bool(of_seeded))
+        return aligned, bool(of_seeded)
 
     def facts(self, of: Cell | Rows) -> dict[str, tuple[float, ...]]:
         """Name -> what the fit of each run found, of names that every run has."""
@@ -157,7 +162,8 @@ class ArmScores:
         return {cell: np.array(rows, dtype=np.intp) for cell, rows in found.items()}
 
     @cached_property
-    def _draws(self) -> Array:
+    def draws(self) -> Array:
+        """How often each star counts, (1 + B, n), see `bootstrap.counts`."""
         return counts(len(self.table.truth))
 
     @cached_property
@@ -165,7 +171,7 @@ class ArmScores:
         """Of the truth of the drawn stars, (1 + B,)."""
         centred = self.table.truth - self.table.truth.mean()
         n = len(centred)
-        variance: Array = self._draws @ centred**2 / n - (self._draws @ centred / n) ** 2
+        variance: Array = self.draws @ centred**2 / n - (self.draws @ centred / n) ** 2
         return np.where(variance > 0, variance, np.nan)
 
     @cached_property
@@ -177,12 +183,12 @@ class ArmScores:
         for first in range(0, len(predictions), step):
             rows = slice(first, first + step)
             error = predictions[rows] - self.table.truth
-            squared[rows] = error**2 @ self._draws.T / n
-            absolute[rows] = np.abs(error) @ self._draws.T / n
+            squared[rows] = error**2 @ self.draws.T / n
+            absolute[rows] = np.abs(error) @ self.draws.T / n
         return squared, absolute
 
 
-def _over_runs(samples: Array, seeded: bool) -> Measured:
+def over_runs(samples: Array, seeded: bool) -> Measured:
     """The mean of (R, 1 + B) over runs; runs that seeds do not enter are one run."""
     if not seeded:
         samples = samples[:1]

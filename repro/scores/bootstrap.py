@@ -34,6 +34,13 @@ class Scored:
         return float(np.std(finite, ddof=1)) if len(finite) > 1 else float("nan")
 
 
+@dataclass(frozen=True)
+class Undefined:
+    """A number that these data do not give, and why."""
+
+    reason: str
+
+
 def resamples(n: int, *, seed: int = 0, size: int = SIZE) -> NDArray[np.intp]:
     """Rows of n stars drawn with repetition, (size, n); the same for every caller."""
     return np.random.default_rng((seed, n)).integers(0, n, size=(size, n))

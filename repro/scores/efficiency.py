@@ -86,7 +86,7 @@ def median_curve(stars: NDArray[np.intp], snr: Array, table: CeilingTable) -> Ce
     medians = np.log(np.nanmedian(table.crlb[known][:, published_rows(table.labels)], axis=1))
     order = np.argsort(points)
     # the outermost segments are continued: test stars may be brighter or fainter than the magnitudes of the table
-    bound = np.exp(_power_law(np.log(snr), points[order], medians[order]))
+    bound = np.exp(power_law(np.log(snr), points[order], medians[order]))
     return Ceiling(f"ceiling_{len(table.free)}D", stars, np.clip(bound / PAPER_VARIANCE, 0.0, 1.0), relative=True)
 
 
@@ -259,7 +259,7 @@ def _unlimited(crlb: Array) -> Array:
     return np.where(np.isfinite(crlb), crlb, np.inf)
 
 
-def _power_law(at: Array, points: Array, values: Array) -> Array:
+def power_law(at: Array, points: Array, values: Array) -> Array:
     """Linear interpolation (of logarithms), continued beyond both ends."""
     segment = np.clip(np.searchsorted(points, at) - 1, 0, len(points) - 2)
     slope = np.diff(values) / np.diff(points)

@@ -37,7 +37,7 @@ class Headroom:
 
     def __init__(self, scores: ArmScores, posterior: PosteriorTable) -> None:
         self._rows = _largest(scores)
-        self._whole = _predictions(scores, self._rows)
+        self._whole = prediction_table(scores, self._rows)
         self._table = _kept(self._whole, np.isin(self._whole.stars, posterior.stars))
         flux = posterior.mean[posterior.observers.index("flux")]
         self._result = efficiency(self._table, (posterior_mean(posterior.stars, posterior.truth, flux, "flux"),))
@@ -89,7 +89,8 @@ def _largest(scores: ArmScores) -> dict[str, Rows]:
     return {model: rows for model, (_, rows) in found.items()}
 
 
-def _predictions(scores: ArmScores, models: Mapping[str, Rows]) -> PredictionTable:
+def prediction_table(scores: ArmScores, models: Mapping[str, Rows]) -> PredictionTable:
+    """What the arms of each model say of the test stars, one run an arm."""
     table = scores.table
     runs = max(map(len, models.values()))
     values = np.full((len(models), 1, runs, len(table.truth)), np.nan)

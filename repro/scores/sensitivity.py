@@ -23,12 +23,13 @@ import numpy as np
 
 from repro.scores import settings
 from repro.scores.arms import ArmScores, Metric, Rows, place
-from repro.scores.bootstrap import Scored
+from repro.scores.bootstrap import Scored, Undefined
 from repro.scores.choice import TUNED, Choice, chosen
 from repro.scores.references import References
 
 Conditions = Mapping[str, Any]
-Item = tuple[str, float | Scored, Conditions]  # address, value, and how its conditions differ from those of the file
+# address, value, and how its conditions differ from those of the file
+Item = tuple[str, float | Scored | Undefined, Conditions]
 
 _RANGES = ("trees", "cnn")
 _FACTS = ("alpha", "rank", "variance", "trees", "capped", "parameters", "epochs", "steps")  # that claims may ask for

@@ -3,6 +3,7 @@
 Needs numpy and scipy alone (and h5py to read files), so that stored evidence can be judged without torch or pandas.
 """
 
+import math
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -13,7 +14,7 @@ from repro.bounds.posterior.table import PosteriorTable
 from repro.experiments.table import ArmTable, joined
 from repro.scores.arms import ArmScores
 from repro.scores.board import Leaderboard
-from repro.scores.bootstrap import Scored
+from repro.scores.bootstrap import Scored, Undefined
 from repro.scores.choice import CANDIDATES, candidates
 from repro.scores.headroom import Headroom
 from repro.scores.leaderboard import leaderboard, leaderboard_items
@@ -92,8 +93,12 @@ def compared(address: str) -> bool:
 
 def by_conditions(found: Iterable[Item]) -> Iterator[Family]:
     """Values gathered by their conditions, in the order in which these come first."""
-    groups: dict[tuple[tuple[str, Any], ...], dict[str, float | Scored]] = {}
+    groups: dict[tuple[tuple[str, Any], ...], tuple[dict[str, float | Scored], dict[str, str]]] = {}
     for address, value, where in found:
-        groups.setdefault(tuple(where.items()), {})[address] = value
-    for key, values in groups.items():
-        yield dict(key), values, {}
+        values, reasons = groups.setdefault(tuple(where.items()), ({}, {}))
+        if isinstance(value, Undefined):
+            values[address], reasons[address] = math.nan, value.reason
+        else:
+            values[address] = value
+    for key, (values, reasons) in groups.items():
+        yield dict(key), values, reasons
