@@ -1,0 +1,225 @@
+"""Where the transformer looks, in numbers: lines and bands, moved windows, an untrained network, physics.
+
+Needs numpy alone, so that stored evidence can be judged without torch or pandas.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from repro.errors import ParameterError
+from repro.experiments.attention_table import CLASSES, NOISY, AttentionTable, classes_of, published_star
+from repro.scores.bootstrap import Scored, counts
+
+Array = NDArray[np.float64]
+
+EVERY: Final = "all"
+STAR: Final = "star"  # the one test star most like the published one
+_INTERVAL: Final = (2.5, 97.5)  # percentiles of moved windows
+_ROUNDING: Final = 1e-12  # of an enrichment: two sums of the same numbers in another order
+
+
+@dataclass(frozen=True)
+class Moved:
+    """A group of windows moved around the circle of cells by every whole number of cells, its pattern kept.
+
+    Under a map that knows of no lines, stationary along the circle, the windows where they are and the windows moved
+    are exchangeable: p is then uniform, in steps of one over the number of cells.
+
+    Attributes:
+        p: share of the places, the own one among them, with at least as much of the map.
+        low, high: 95 % interval of the enrichment over the places.
+    """
+
+    p: float
+    low: float
+    high: float
+
+
+class AttentionScores:
+    """Statistics of an `AttentionTable`; `where` is `all`, a star class, or `star`, the one like the published star.
+
+    The mean map of a class is scored with the bootstrap over its stars; one star has no resamples.
+    """
+
+    def __init__(self, table: AttentionTable) -> None:
+        self.table = table
+        cells = table.windows.reshape(len(table.groups), table.cells, -1)
+        self.weights: Array = cells.mean(axis=2)  # (G, C) share of each cell that lies in the windows
+        self.places: Mapping[str, NDArray[np.bool_]] = {
+            EVERY: np.ones(len(table.stars), dtype=bool),
+            **classes_of(table.log_g),
+            STAR: np.arange(len(table.stars)) == published_star(table.log_g, table.snr),
+        }
+        self._samples: dict[tuple[str, str, str], Array] = {}
+
+    def samples(self, where: str, name: str, variant: str = NOISY) -> Array:
+        """Mean map of the stars there, (1 + B, C): measured, then on each resample; of one star (1, C).
+
+        nan where no star has the map, or a resample has no such star.
+
+        Args:
+            where: as the class says.
+            name: of a map, or of a reference, which is that of the noisy stars.
+            variant: of the network and its input.
+        """
+        key = (where, name, variant)
+        if key not in self._samples:
+            values = self._maps(name, variant)
+            members = self.places[where] & np.isfinite(values).all(axis=1)
+            draws = self._draws[: 1 if where == STAR else None, members]
+            with np.errstate(invalid="ignore", divide="ignore"):
+                self._samples[key] = draws @ values[members] / draws.sum(axis=1, keepdims=True)
+        return self._samples[key]
+
+    def mean(self, where: str, name: str, variant: str = NOISY) -> Array:
+        """Mean map of the stars there, (C,)."""
+        mean: Array = self.samples(where, name, variant)[0]
+        return mean
+
+    def enrichment(self, where: str, name: str, group: str, variant: str = NOISY) -> Scored:
+        """Share of the map in the windows of a group, over the share of the pixels that they take."""
+        return _scored(self._enriched(where, name, group, variant))
+
+    def over_untrained(self, where: str, name: str, group: str) -> Scored:
+        """Enrichment of the trained network minus that of its initial weights, on the same stars."""
+        trained, untrained = (self._enriched(where, name, group, variant) for variant in (NOISY, "untrained"))
+        return _scored(trained - untrained)
+
+    def moved(self, where: str, name: str, group: str, variant: str = NOISY) -> Moved:
+        """The permutation control of an enrichment."""
+        return _moved(self.mean(where, name, variant), self._window(group))
+
+    def head_enrichments(self, where: str, group: str, variant: str = NOISY) -> Array:
+        """Enrichment in each layer and head, (L, H), of the attention of a star class."""
+        maps = self._heads(where, variant)
+        window = self._window(group)
+        values: Array = maps @ window / window.mean()
+        return values
+
+    def best_head(self, where: str, group: str) -> tuple[float, float]:
+        """Largest enrichment over layers and heads, and its p: moved windows choose their best head too."""
+        maps, window = self._heads(where, NOISY), self._window(group)
+        best = np.max([_enrichments(head, window) for head in maps.reshape(-1, maps.shape[-1])], axis=0)
+        return float(best[0]), _p(best)
+
+    def agreement(self, where: str, first: str, second: str, variants: tuple[str, str] = (NOISY, NOISY)) -> Scored:
+        """Spearman's rank correlation of two mean maps over the cells."""
+        one, two = (self._ranks(where, name, v) for name, v in zip((first, second), variants, strict=True))
+        products = (one * two).sum(axis=1)
+        with np.errstate(invalid="ignore", divide="ignore"):
+            return _scored(products / np.sqrt((one**2).sum(axis=1) * (two**2).sum(axis=1)))
+
+    def effective_share(self, where: str, name: str, variant: str = NOISY) -> Scored:
+        """exp(entropy) of the mean map over the number of cells: 1 where it is flat."""
+        maps = self.samples(where, name, variant)
+        logs = np.log(maps, out=np.zeros_like(maps), where=maps > 0)
+        return _scored(np.exp(-(maps * logs).sum(axis=1)) / self.table.cells)
+
+    def peaks(self, where: str, name: str, count: int) -> list[tuple[float, float]]:
+        """Wavelength [A] and share of the highest cells that no neighbour exceeds, highest first."""
+        values = np.pad(self.mean(where, name), 1, constant_values=-np.inf)
+        inner = values[1:-1]
+        tops = np.flatnonzero((inner >= values[:-2]) & (inner > values[2:]))
+        order = tops[np.argsort(-inner[tops], kind="stable")][:count]
+        return [(float(self.table.cell_wave[cell]), float(inner[cell])) for cell in order]
+
+    def lead(self, where: str, name: str, group: str) -> Scored:
+        """Highest cell that touches the windows of a group over the highest that does not: above 1, the first peak."""
+        maps, inside = self.samples(where, name), self._window(group) > 0
+        return _scored(maps[:, inside].max(axis=1) / maps[:, ~inside].max(axis=1))
+
+    def rank(self, where: str, name: str, group: str) -> int:
+        """Place of the highest cell that touches the windows of a group among all cells, from 1."""
+        mean = self.mean(where, name)
+        return 1 + int((mean > mean[self._window(group) > 0].max()).sum())
+
+    def ratio(self, where: str, name: str, first: str, second: str) -> Scored:
+        """Highest cell of a group's windows over that of another's."""
+        maps = self.samples(where, name)
+        one, two = (maps[:, self._window(group) > 0].max(axis=1) for group in (first, second))
+        with np.errstate(invalid="ignore", divide="ignore"):
+            return _scored(one / two)
+
+    def occluded(self, where: str, group: str, variant: str = NOISY) -> Scored:
+        """Root mean square change of the estimate [dex] when all windows of a group show the mean flux."""
+        table = self.table
+        members = self.places[where]
+        change = table.occluded[table.variants.index(variant)][members, table.groups.index(group)]
+        draws = self._draws[: 1 if where == STAR else None, members]
+        with np.errstate(invalid="ignore", divide="ignore"):
+            return _scored(np.sqrt(draws @ change**2 / draws.sum(axis=1)))
+
+    @cached_property
+    def _draws(self) -> Array:
+        return counts(len(self.table.stars))
+
+    def _maps(self, name: str, variant: str) -> Array:
+        table = self.table
+        if name in table.references:
+            return table.reference_values[table.references.index(name)].astype(np.float64)
+        if name not in table.maps or variant not in table.variants:
+            raise ParameterError(f"attention: there is no map '{name}' of variant '{variant}'")
+        return table.values[table.variants.index(variant), table.maps.index(name)].astype(np.float64)
+
+    def _heads(self, where: str, variant: str) -> Array:
+        """Shares (L, H, C) of a star class, of all stars by the numbers in the classes."""
+        table = self.table
+        raw = table.heads[table.variants.index(variant)].astype(np.float64)
+        own = np.array([self.places[name].sum() * (where in (EVERY, name)) for name in CLASSES], dtype=float)
+        if not own.any():
+            raise ParameterError(f"attention: maps by head are kept of star classes, not of '{where}'")
+        maps: Array = np.tensordot(own / own.sum(), np.nan_to_num(raw), axes=1)
+        return maps / maps.sum(axis=-1, keepdims=True)
+
+    def _window(self, group: str) -> Array:
+        window: Array = self.weights[self.table.groups.index(group)]
+        return window
+
+    def _enriched(self, where: str, name: str, group: str, variant: str) -> Array:
+        window = self._window(group)
+        values: Array = self.samples(where, name, variant) @ window / window.mean()
+        return values
+
+    def _ranks(self, where: str, name: str, variant: str) -> Array:
+        """Centred ranks of the cells, (1 + B, C); those of equal cells are their mean."""
+        return np.array([_centred_ranks(row) for row in self.samples(where, name, variant)])
+
+
+def _scored(samples: Array) -> Scored:
+    """A number and its resamples (1 + B,)."""
+    value, *replicates = samples.tolist()
+    return Scored(value, tuple(replicates))
+
+
+def _enrichments(mean: Array, window: Array) -> Array:
+    """Enrichment (C,) of windows (C,) moved around the circle by 0 ... C - 1 cells."""
+    places = np.arange(len(mean))
+    moved = window[(places - places[:, None]) % len(mean)]
+    values: Array = moved @ mean / (window.mean() * mean.sum())
+    return values
+
+
+def _moved(mean: Array, window: Array) -> Moved:
+    values = _enrichments(mean, window)
+    low, high = np.percentile(values, _INTERVAL)
+    return Moved(_p(values), float(low), float(high))
+
+
+def _p(values: Array) -> float:
+    """Share of places (C,) that reach the first."""
+    return float(np.mean(values >= values[0] - _ROUNDING)) if np.isfinite(values).all() else float("nan")
+
+
+def _centred_ranks(values: Array) -> Array:
+    """Ranks (C,) about their mean; nan of values that are nan."""
+    if np.isnan(values).any():
+        return np.full(len(values), np.nan)
+    _, places, sizes = np.unique(values, return_inverse=True, return_counts=True)
+    ends = np.cumsum(sizes)
+    ranks: Array = (ends - 0.5 * (sizes - 1))[places]
+    return ranks - ranks.mean()
