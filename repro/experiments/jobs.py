@@ -14,6 +14,7 @@ from repro.experiments.data import Data
 from repro.experiments.table import Arm, ArmTable, arm_table, joined
 from repro.progress import Report, silent
 from repro.sources.fingerprint import code_fingerprint
+from repro.training.parallel import main_process, same, wait
 
 _PACKAGE: Final = Path(__file__).resolve().parents[1]
 _MODELS: Final = "models"  # beside the finished jobs
@@ -39,6 +40,8 @@ def run_jobs(
 ) -> None:
     """Run jobs in order and write the table of all their arms.
 
+    Under torchrun every process goes through all jobs, which train together, and the main one writes.
+
     Args:
         jobs: at least one.
         data: what they learn from.
@@ -55,25 +58,34 @@ def run_jobs(
     if len({job.name for job in jobs}) < len(jobs):
         raise DataError("experiments: two jobs have the same name")
     key = _key(data, settings)
-    tables = []
     for number, job in enumerate(jobs):
         report(number, len(jobs))
         finished = folder / f"{job.name}.h5"
-        table = _kept(finished, key)
-        if table is None:
-            arms = job.make()
-            for arm in arms:
-                if arm.kept is not None:
-                    arm.kept.save(folder / _MODELS / f"{arm.name}{arm.kept.suffix}")
-            table = arm_table(arms, data.stars, {"key": key})
-            table.write(finished)
-        tables.append(table)
+        if not same(_kept(finished, key) is not None):
+            _finish(job.make(), data, folder, finished, key)
+    if main_process():
+        _gather([ArmTable.read(folder / f"{job.name}.h5") for job in jobs], folder, path, models)
+    wait()
+    report(len(jobs), len(jobs))
+
+
+def _finish(arms: Sequence[Arm], data: Data, folder: Path, finished: Path, key: str) -> None:
+    """Keep what a job made."""
+    if not main_process():
+        return
+    for arm in arms:
+        if arm.kept is not None:
+            arm.kept.save(folder / _MODELS / f"{arm.name}{arm.kept.suffix}")
+    arm_table(arms, data.stars, {"key": key}).write(finished)
+
+
+def _gather(tables: Sequence[ArmTable], folder: Path, path: Path, models: Path | None) -> None:
+    """Write the table of all jobs and their models; remove what the jobs left."""
     merged = joined(tables)
     replace(merged, conditions={name: v for name, v in merged.conditions.items() if name != "key"}).write(path)
     if models is not None:
         copied_folder(folder / _MODELS, models)
     shutil.rmtree(folder, ignore_errors=True)
-    report(len(jobs), len(jobs))
 
 
 def copied_folder(source: Path, target: Path) -> None:
