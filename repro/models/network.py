@@ -106,6 +106,11 @@ class NetworkModel(ABC):
         return self._network
 
     @property
+    def label(self) -> tuple[float, float]:
+        """Offset and unit: an estimate is offset + unit * what the network gives."""
+        return self._offset, self._unit
+
+    @property
     def parameters(self) -> int:
         """Number of parameters; 0 before a fit."""
         return 0 if self._network is None else sum(weights.numel() for weights in self._network.parameters())

@@ -47,6 +47,8 @@ BAND_HEADS: Final = (
 _CALCIUM: Final = (8500.36, 8544.44, 8664.52)
 _SODIUM: Final = (8185.51, 8197.08)
 _POTASSIUM: Final = (7667.01, 7701.08)
+_MAGNESIUM: Final = (8809.18,)
+_IRON: Final = (8691.01,)
 
 
 @dataclass(frozen=True)
@@ -111,3 +113,11 @@ def windows(wave: Array) -> dict[str, NDArray[np.bool_]]:
         "Na I": near(_SODIUM, 5.0),
         "K I": near(_POTASSIUM, 5.0),
     }
+
+
+def line_groups(wave: Array) -> dict[str, NDArray[np.bool_]]:
+    """`windows` of lines and bands, without that of everything, and two more lines that depend on gravity."""
+    found = windows(wave)
+    del found["all"]
+    near = {"Mg I": _MAGNESIUM, "Fe I": _IRON}
+    return found | {name: (np.abs(wave[:, None] - np.array(at)) <= 5.0).any(axis=1) for name, at in near.items()}

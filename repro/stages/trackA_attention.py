@@ -1,0 +1,61 @@
+"""Stage `trackA-attention`: where the main transformer looks and what its estimates depend on, for stars of all classes."""
+
+from pathlib import Path
+
+from repro.bounds.stars import differentiator
+from repro.errors import DataError
+from repro.experiments.attention import attention_table, initial
+from repro.experiments.data import Data
+from repro.instrument.pixels import pixel_centres
+from repro.models.vit import Vit, VitNetwork
+from repro.progress import progress
+from repro.spectra.nodes import NodeGrid
+from repro.spectra.store import open_set
+from repro.stages.paths import ATTENTION, MODELS_A, NODES_5D, SPECTRA, set_path
+from repro.stages.runner import Run, run_stage
+from repro.view.identifications import line_groups
+
+
+def main(run: Run) -> None:
+    """Write results/trackA/attention.h5."""
+    params, vit = run.params, run.params.size.trackA
+    path, n = main_network(MODELS_A, vit.sizes[-1]), vit.sizes[-1]
+    model = Vit.load(path, run.device)
+    network = model.network.eval()
+    assert isinstance(network, VitNetwork)
+    data = Data(SPECTRA, params.seed, params.noise, run.device)
+    with open_set(set_path("test")) as stars:
+        mode = stars.mode
+    wave = pixel_centres()
+    with progress("attention") as report:
+        attention_table(
+            (network, initial(network, params.seed)),
+            model.label,
+            data,
+            differentiator(NodeGrid.read(NODES_5D), mode),
+            wave,
+            line_groups(wave),
+            most=vit.attention_stars,
+            name=path.stem.split("_n")[0].removeprefix("main_"),
+            conditions={"n_train": n},
+            report=report,
+        ).write(ATTENTION)
+
+
+def main_network(folder: Path, n: int) -> Path:
+    """File of the main network of n training spectra, run 0.
+
+    Raises:
+        DataError: there is none, or more than one.
+    """
+    found = sorted(folder.glob(f"main_*_n{n}_seed0.safetensors"))
+    if len(found) != 1:
+        raise DataError(
+            f"{folder}: {len(found)} main networks of {n} spectra and run 0, where there must be one; run stage "
+            "trackA-train again"
+        )
+    return found[0]
+
+
+if __name__ == "__main__":
+    run_stage("trackA-attention", main)
