@@ -4,7 +4,7 @@ Evidence addresses; <place> is `noise<L>[/test<T> where T != L]/n<N>`:
 
 <experiment>/<model>[/<setting>]/<place>/r2, rmse, mae     every cell [dex]
 <the same>/<fact>                                          parameters, parameters_used, epochs, epochs_run, steps, ...
-<the same>/gain_over_main                                  swin, cnn_matched, fast, steps: R2 minus that of the main
+<the same>/gain_over_main                                  swin, cnn_matched, fast: R2 minus that of the main
                                                            model with as many spectra
 <the same>/gain_over_matched                               cross_noise: minus the R2 of the main model trained at the
                                                            noise of the test
@@ -37,7 +37,7 @@ PUBLISHED: Final = {
     "decay": "decay=0.01",
     "lattice": "law=paper",
 }
-AGAINST_MAIN: Final = ("fast", "swin", "cnn_matched", "steps")
+AGAINST_MAIN: Final = ("fast", "swin", "cnn_matched")
 CROSS: Final = "cross_noise"
 FACTS: Final = (
     "parameters",
@@ -102,24 +102,36 @@ def cell_items(scores: ArmScores) -> Iterator[Item]:
         for fact, runs in scores.facts(rows).items():
             if fact in FACTS:
                 yield f"{cell.address}/{fact}", _fact(runs), where
-        for name, other in _references(scores, cell):
-            yield f"{cell.address}/gain_over_{name}", scores.difference(cell, other).scored(), where
+        matched = _matched(scores, cell)
+        if matched:
+            yield f"{cell.address}/gain_over_matched", scores.difference(cell, matched).scored(), where
 
 
 def ablation_items(scores: ArmScores) -> Iterator[Item]:
     """Evidence values of all comparisons of settings, see above."""
     for one in ablations(scores):
         yield one.address, scores.difference(*one).scored(), conditions(scores, scores.rows(one.cell))
+    for cell, main in against_main(scores):
+        gain = scores.difference(cell, main).scored()
+        yield f"{cell.address}/gain_over_main", gain, conditions(scores, scores.rows(cell))
 
 
-def _references(scores: ArmScores, cell: Cell) -> Iterator[tuple[str, Cell]]:
-    """Name and cell that another one is measured against."""
-    main = Cell(MAIN, main_model(scores), "", cell.train_noise, cell.test_noise, cell.n_train)
-    if cell.experiment in AGAINST_MAIN and scores.has(main):
-        yield "main", main
-    matched = main._replace(train_noise=cell.test_noise)
-    if cell.experiment == CROSS and cell.train_noise != cell.test_noise:
-        yield from (("matched", other) for other in (matched, matched._replace(experiment=CROSS)) if scores.has(other))
+def against_main(scores: ArmScores) -> list[Ablation]:
+    """The fast recipe and other architectures against the main model with as many spectra, where both were run."""
+    found = []
+    for cell in own_cells(scores):
+        main = Cell(MAIN, main_model(scores), "", cell.train_noise, cell.test_noise, cell.n_train)
+        if cell.experiment in AGAINST_MAIN and scores.has(main):
+            found.append(Ablation(cell, main))
+    return found
+
+
+def _matched(scores: ArmScores, cell: Cell) -> Cell | None:
+    """The main model trained at the noise that a cell of `CROSS` is tested at."""
+    if cell.experiment != CROSS or cell.train_noise == cell.test_noise:
+        return None
+    here = cell._replace(train_noise=cell.test_noise)
+    return next((one for one in (here._replace(experiment=MAIN), here) if scores.has(one)), None)
 
 
 def _fact(runs: tuple[float, ...]) -> float | Scored | Undefined:

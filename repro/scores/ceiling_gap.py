@@ -64,7 +64,8 @@ def ceiling_items(known: Contenders, references: StarReferences, recipe: str) ->
             eta = best[0] > 0
             none = Undefined(f"this ceiling explains nothing here: its R2 is {best[0]:.2f}, and eta would divide by it")
             yield addresses[2], _value(result.eta[model, c, k], runs[place] / best[0]) if eta else none, where
-        yield f"ratio/{name}", _value(result.ratio[model, c, 0]), where
+        ratio = (1.0 - result.ceiling_r2[c, 0, 0]) / (1.0 - runs[""])
+        yield f"ratio/{name}", _value(result.ratio[model, c, 0], ratio), where
     found = leaks(result)
     yield "leak", float(sum(one is not None for one in found.values())), stars
     for one, alarm in found.items():

@@ -88,6 +88,16 @@ def first_crossing(sizes: Sequence[int], difference: Array) -> Array:
 
 
 @dataclass(frozen=True)
+class Crossing:
+    """log10 of the size at which two curves cross: of their means over the runs (1 + B,), and of each run (R,); nan
+    where they do not.
+    """
+
+    samples: Array
+    runs: Array
+
+
+@dataclass(frozen=True)
 class Curve:
     """R2 of a model against the number of training spectra: `r2` (S, R, 1 + B), paired over runs, at S `sizes`."""
 
@@ -154,16 +164,21 @@ def _steps(sizes: Sequence[int]) -> list[tuple[int, int]]:
 
 def _fit(curve: Curve) -> Iterator[Item]:
     fit, where = curve.fit, {"sizes": len(curve.sizes)}
+    each = None if isinstance(fit, Undefined) else power_laws(curve.sizes, curve.r2[:, :, 0].T)
     for name in ("asymptote", "exponent", "rms"):
         address = f"scaling/{curve.model}/fit/{name}"
         if isinstance(fit, Undefined):
             yield address, fit, where
-            continue
-        values = getattr(fit, name)
-        if np.isnan(values[0]):
+        elif np.isnan(getattr(fit, name)[0]):
             yield address, Undefined("the curve still rises like a logarithm of the size: no end is in sight"), where
         else:
-            yield address, Scored(float(values[0]), tuple(values[1:].tolist())), where
+            yield address, _with_runs(getattr(fit, name), getattr(each, name), curve.seeded), where
+
+
+def _with_runs(samples: Array, runs: Array, seeded: bool) -> Scored:
+    """A number (1 + B,) of the mean curve with that of each run, where every run has one."""
+    every = seeded and bool(np.isfinite(runs).all())
+    return Scored(float(samples[0]), tuple(samples[1:].tolist()), tuple(runs.tolist()) if every else ())
 
 
 def _slopes(known: Contenders, model: str) -> Iterator[Item]:
@@ -182,10 +197,9 @@ def _slopes(known: Contenders, model: str) -> Iterator[Item]:
     for name, slope in zip(names, (_ends(own), np.tensordot(weights, own.r2, axes=1)), strict=True):
         yield f"scaling/{model}/{name}", over_runs(slope, own.seeded).scored(), where
     if model != known.name:
-        main = _curve(known, known.name, sizes)
-        ratio = _ends(main).mean(axis=0) / _ends(own).mean(axis=0)
-        value = Scored(float(ratio[0]), tuple(ratio[1:].tolist()))
-        yield f"scaling/{known.name}-{model}/per_decade_ratio", value, where
+        ends = [known.at(name, n) for name in (known.name, model) for n in (sizes[0], sizes[-1])]
+        ratio = known.scores.combined(lambda a, b, c, d: (b - a) / (d - c), *ends)
+        yield f"scaling/{known.name}-{model}/per_decade_ratio", ratio.scored(), where
 
 
 def _ends(curve: Curve) -> Array:
@@ -194,22 +208,32 @@ def _ends(curve: Curve) -> Array:
     return rise
 
 
-def _crossing(known: Contenders, model: str) -> Iterator[Item]:
-    address = f"crossover/{known.name}-{model}"
+def crossing(known: Contenders, model: str) -> Crossing | Undefined:
+    """Where the curves of the main model and of a baseline cross first, between sizes that both have."""
     sizes = known.common(known.name, model)
     if len(sizes) < 2:
-        reason = Undefined(f"{known.name} and {model} have {len(sizes)} sizes in common; a crossing needs two")
-        yield from ((f"{address}/{name}", reason, {}) for name in ("log10_n", "n", "share"))
+        return Undefined(f"{known.name} and {model} have {len(sizes)} sizes in common; a crossing needs two")
+    every = [known.at(name, n) for name in (known.name, model) for n in sizes]
+    aligned, _ = known.scores.aligned(*every)
+    r2 = np.stack([known.scores.r2[rows] for rows in aligned])  # (2 S, R, 1 + B)
+    difference = r2[: len(sizes)] - r2[len(sizes) :]
+    samples = first_crossing(sizes, difference.mean(axis=1).T)
+    return Crossing(samples, first_crossing(sizes, difference[:, :, 0].T))
+
+
+def _crossing(known: Contenders, model: str) -> Iterator[Item]:
+    address, found = f"crossover/{known.name}-{model}", crossing(known, model)
+    if isinstance(found, Undefined):
+        yield from ((f"{address}/{name}", found, {}) for name in ("log10_n", "n", "share"))
         return
+    sizes = known.common(known.name, model)
     where: Conditions = {"n_train": sizes[-1], "n_train_first": sizes[0], "sizes": len(sizes)}
-    difference = _curve(known, known.name, sizes).mean - _curve(known, model, sizes).mean
-    places = first_crossing(sizes, difference.T)
-    yield f"{address}/share", float(np.mean(np.isfinite(places[1:]))), where
-    if np.isnan(places[0]):
-        side = "above" if difference[0, 0] > 0 else "below"
+    yield f"{address}/share", float(np.mean(np.isfinite(found.samples[1:]))), where
+    if np.isnan(found.samples[0]):
+        gain = known.scores.difference(known.at(known.name, sizes[0]), known.at(model, sizes[0])).value
+        side = "above" if gain > 0 else "below"
         reason = Undefined(f"{known.name} is {side} {model} at all of {len(sizes)} sizes, {sizes[0]} to {sizes[-1]}")
-        yield f"{address}/log10_n", reason, where
-        yield f"{address}/n", reason, where
+        yield from ((f"{address}/{name}", reason, where) for name in ("log10_n", "n"))
         return
-    for name, values in (("log10_n", places), ("n", 10.0**places)):
-        yield f"{address}/{name}", Scored(float(values[0]), tuple(values[1:].tolist())), where
+    for name, function in (("log10_n", lambda x: x), ("n", lambda x: 10.0**x)):
+        yield f"{address}/{name}", _with_runs(function(found.samples), function(found.runs), True), where

@@ -7,7 +7,7 @@ of flux / error), the control that compares with the paper's figure like with li
 headline/r2, mae, rmse                        the main model at its largest size [dex]
 headline/mae_z, rmse_z                        over the standard deviation of its training labels
 headline/residual/median, std                 of prediction minus truth [dex], mean over the runs
-headline/<part>/r2, rmse, mae, bias, slope    slope of the prediction over the truth
+headline/<part>/r2, rmse, mae, bias, slope    those of `METRICS`; slope is that of the prediction over the truth
 headline/<part>/n, snr                        stars, and their mean SNR
 fast/...                                      the same of the fast recipe
 baseline/<model>/...                          the same of a tuned model of the matrix at its largest size
@@ -33,19 +33,27 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from repro.scores.arms import Metric, Rows
+from repro.scores.arms import Metric, Rows, over_runs
 from repro.scores.bins import mae, r2
-from repro.scores.bootstrap import Scored, Undefined
+from repro.scores.bootstrap import Scored, Undefined, resamples
 from repro.scores.contenders import BASELINES, Contenders
 from repro.scores.interval import Measured
 from repro.scores.node_lattice import on_node
 from repro.scores.parts import Members, Part, fixed_snr, parts_of, plain, quantile_snr, stellar_types
+from repro.scores.parts import Metric as PartMetric
 from repro.scores.sensitivity import Conditions, Item, conditions
 from repro.scores.star_references import StarReferences
 
 Array = NDArray[np.float64]
 
 NO_LABEL_STD: Final = "its arms do not say the standard deviation of their training labels (fact label_std)"
+# by family of parts; R2 within a narrow range of log g says nothing
+METRICS: Final[Mapping[str, tuple[PartMetric, ...]]] = {
+    "snr": ("r2", "rmse", "mae", "bias", "slope"),
+    "quantile": ("r2", "rmse", "slope"),
+    "type": ("mae", "rmse", "bias"),
+    "snr_column": ("r2", "rmse"),
+}
 _SIZES: Final = {"validation/sampling_error": 1000, "test/sampling_error": 10_000}
 _AFFINE: Final = (2.9975, 1.1683)  # mean and standard deviation [dex] of the published z-score, alignment card
 
@@ -122,9 +130,12 @@ def _whole(known: Contenders, address: str, rows: Rows, where: Conditions) -> It
             continue
         value = scaled(scores.measured(rows, metric), deviation) if deviation else Undefined(NO_LABEL_STD)
         yield f"{address}/{metric}_z", value, where
+    everyone = Part(scores, np.ones(len(scores.table.truth), dtype=bool))
     residual = scores.table.predictions[rows] - scores.table.truth
-    yield f"{address}/residual/median", float(np.median(residual, axis=1).mean()), where
-    yield f"{address}/residual/std", float(residual.std(axis=1).mean()), where
+    drawn = (np.arange(residual.shape[1]), *resamples(residual.shape[1]))
+    medians = np.stack([np.median(residual[:, stars], axis=1) for stars in drawn], axis=1)
+    yield f"{address}/residual/median", over_runs(medians, scores.seeded(rows)).scored(), where
+    yield f"{address}/residual/std", plain(everyone.measured("scatter", rows)), where
 
 
 def scaled(measured: Measured, by: tuple[float, ...]) -> Scored:
@@ -139,7 +150,7 @@ def _in_parts(
 ) -> Iterator[Item]:
     snr = known.scores.table.snr
     for name, part in parts_of(known.scores, parts):
-        for metric in ("r2", "rmse", "mae", "bias", "slope"):
+        for metric in METRICS[name.split("/")[0]]:
             yield f"{address}/{name}/{metric}", plain(part.measured(metric, rows)), where
         yield f"{address}/{name}/n", float(part.count), where
         yield f"{address}/{name}/snr", plain(part.mean_of(snr)), where

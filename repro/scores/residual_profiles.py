@@ -1,6 +1,6 @@
 """Bias and scatter of predictions against what stars are: T_eff, log g, [M/H] and SNR, bin by bin.
 
-Evidence addresses: residual/<axis>/<low>-<high>/bias, scatter, n  [dex], of the main model at its largest size; <axis>
+Evidence addresses: residual/<axis>/<low>_<high>/bias, scatter, n  [dex], of the main model at its largest size; <axis>
 is T_eff, log_g, M_H or snr.
 """
 
@@ -83,7 +83,7 @@ def residual_items(known: Contenders) -> Iterator[Item]:
     for axis in AXES:
         found = profile(known.scores, rows, axis)
         for k, (low, high) in enumerate(found.edges):
-            address = f"residual/{axis}/{low:g}-{high:g}"
+            address = f"residual/{axis}/{low:g}_{high:g}"
             numbers: dict[str, float | Scored] = {
                 "bias": found.bias[k].scored(),
                 "scatter": found.scatter[k].scored(),

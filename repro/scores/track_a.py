@@ -114,5 +114,5 @@ def items(tables: Tables) -> Iterator[Item]:
 
 def compared(address: str) -> bool:
     """Whether a claim may compare the value of an address with others, so that its resamples are kept."""
-    first, *_, last = address.split("/")
-    return last == "r2" and first in _COMPARED and "quantile" not in address and "snr_column" not in address
+    parts = address.split("/")
+    return parts[-1] == "r2" and parts[0] in _COMPARED and not {"quantile", "snr_column"} & set(parts)
