@@ -16,22 +16,22 @@ from numpy.typing import NDArray
 from repro.plots.looks import look_of
 from repro.plots.matrix import legend_below
 from repro.plots.snr_curves import SNR_RANGE, filled_bins, left_out
-from repro.plots.style import GREY, compressed_below_zero, count, save, snr_ticks, style
+from repro.plots.style import GREY, WINE, compressed_below_zero, count, save, snr_ticks, style
 from repro.scores import published
 from repro.scores.bins import FEWEST, SNR_EDGES
+from repro.scores.contenders import Contenders
 from repro.scores.efficiency import Efficiency
 from repro.scores.names import display
 
 Array = NDArray[np.float64]
 
 _OPTIMUM: Final = "mmse"
-_WINE: Final = "#882255"  # of ceilings (Tol's muted scheme): no model has it
 _ROSE: Final = "#CC6677"
 # name in `Efficiency` -> colour, line, label
 _CEILINGS: Final = {
-    _OPTIMUM: (_WINE, "-", "ceiling: exact Bayes optimum of the flux, MMSE"),
+    _OPTIMUM: (WINE, "-", "ceiling: exact Bayes optimum of the flux, MMSE"),
     "van_trees": (
-        _WINE,
+        WINE,
         ":",
         "van Trees bound of stars spread evenly over the box: does not bind these",
     ),
@@ -42,19 +42,16 @@ _VERSIONS: Final = ((published.README_CURVES, "o", "v1, README"), (published.PAP
 _MODELS: Final = {"ViT": "vit", "LightGBM": "lightgbm", "template": "template"}  # published -> its look
 
 
-def draw(
-    result: Efficiency,
-    sizes: Mapping[str, int],
-    path: str | Path,
-) -> Path:
+def draw(known: Contenders, result: Efficiency, path: str | Path) -> Path:
     """Left: methods and ceilings. Right: the first of the methods beside what was published. Below: stars per bin.
 
     Args:
+        known: which arms the methods are.
         result: methods, the main one first, and the ceilings `mmse`, `van_trees`, `median` (those it has) in SNR bins
             of the test set; the R2 of a bin is relative to the label variance of the bin.
-        sizes: training spectra of each method, 0 for one that learns from none.
         path: of the PNG.
     """
+    sizes = {model: int(known.scores.table.n_train[rows[0]]) for model, rows in known.headline.items()}
     with style():
         figure = Figure(figsize=(11.4, 9.2), layout="constrained")
         (left, right), below = figure.subplots(2, 2, sharex=True, sharey="row", height_ratios=(7, 1))
