@@ -5,15 +5,15 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
+from repro.training.muon import Muon
 from repro.training.recipe import Recipe
 
 
 def begun(network: nn.Module, recipe: Recipe) -> list[torch.optim.Optimizer]:
     """Optimizers of the parameters that are trained.
 
-    Muon (K. Jordan et al. 2024, github.com/KellerJordan/Muon) takes the matrices that `matrices` gives, with updates of
-    the root mean square of AdamW's (J. Liu et al. 2025, arXiv:2502.16982), so that one learning rate and one weight
-    decay serve both. Its products are in bfloat16 on every device.
+    Muon takes the matrices that `matrices` gives. Its updates have the root mean square of AdamW's, so that one
+    learning rate and one weight decay serve both.
     """
     trained = [weights for weights in network.parameters() if weights.requires_grad]
     if recipe.optimizer == "adamw":
@@ -21,10 +21,7 @@ def begun(network: nn.Module, recipe: Recipe) -> list[torch.optim.Optimizer]:
     apart = matrices(network)
     chosen = {id(weights) for weights in apart}
     rest = [weights for weights in trained if id(weights) not in chosen]
-    muon = torch.optim.Muon(
-        apart, lr=recipe.learning_rate, weight_decay=recipe.weight_decay, adjust_lr_fn="match_rms_adamw"
-    )
-    return [muon, _adamw(rest, recipe)]
+    return [Muon(apart, recipe.learning_rate, recipe.weight_decay), _adamw(rest, recipe)]
 
 
 def matrices(network: nn.Module) -> list[Tensor]:

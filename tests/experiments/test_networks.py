@@ -148,7 +148,7 @@ def test_an_interrupted_job_continues_its_trainings(tmp_path, monkeypatch):
     assert left == ["direct.npz", "ridge=out_of_fold.npz"]
     epochs = []
     with monkeypatch.context() as patch:
-        patch.setattr("repro.training.loop._validation_scores", lambda *_: epochs.append(1) or (0.5, 0.5))
+        patch.setattr("repro.training.work._validation_scores", lambda *_: epochs.append(1) or (0.5, 0.5))
         job().make()
     assert len(epochs) == 3  # of the third network alone
     assert [(arm.prediction == again.prediction).all() for arm, again in zip(whole, job().make(), strict=True)] == [
