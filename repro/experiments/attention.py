@@ -5,6 +5,7 @@ stand therefore the gradient of the estimate, what happens when a piece of the s
 has put the information.
 """
 
+import math
 from collections.abc import Mapping
 from typing import Any, Final, NamedTuple, Protocol
 
@@ -28,7 +29,7 @@ from repro.experiments.attention_table import (
 )
 from repro.experiments.data import Data
 from repro.labels import LABELS
-from repro.models.vit import Shape, VitNetwork
+from repro.models.vit import PUBLISHED, Shape, VitNetwork
 from repro.progress import Report, silent
 from repro.spectra.presentation import ObservedStars, present_arrays
 from repro.spectra.sampling import labels_of
@@ -59,7 +60,6 @@ class Looks(NamedTuple):
     heads: Array  # (n, L, H, C) raw weights
     row_sums: tuple[float, float]
     estimates: Array  # (n,) in units of the network
-    occluded: Array  # (n, G) likewise
     profile: Array  # (n, P) shares of the saliency, pixel by pixel
 
 
@@ -92,7 +92,7 @@ def attention_table(
         report: called with the number of maps done and in all.
 
     Raises:
-        ParameterError: the tokens do not divide the pixels into cells.
+        ParameterError: as `spread`.
         DataError: a set or the grid is damaged, or they do not belong together.
     """
     observed, clean = chosen_stars(data, most)
@@ -101,7 +101,9 @@ def attention_table(
     looks = []
     for step, (network, flux) in enumerate(((trained, observed.x), (trained, clean), (untrained, observed.x))):
         report(step, len(VARIANTS))
-        looks.append(look(network, flux, observed.error, mean, windows, data.device))
+        looks.append(look(network, flux, observed.error, mean, data.device))
+    changes = occlusion(trained, observed.x, mean, windows, data.device)
+    looks[0].maps[MAPS.index("occlusion")] = _shares(np.abs(changes[:, : -len(windows)]))
     report(len(VARIANTS), len(VARIANTS))
     shares, profile = _fisher(observed, differentiate, trained.shape)
     members = classes_of(observed.labels[:, LABELS.index("log_g")]).values()
@@ -117,12 +119,13 @@ def attention_table(
         stars=observed.rows,
         labels=observed.labels,
         snr=observed.snr,
+        cells_a_token=trained.shape.step // cell_pixels(trained.shape),
         values=np.array([each.maps for each in looks], dtype=np.float32),
         reference_values=shares.astype(np.float32),
         heads=np.array([[_mean(each.heads, own) for own in members] for each in looks], dtype=np.float32),
         row_sums=np.array([each.row_sums for each in looks]),
         predictions=np.array([offset + unit * each.estimates for each in looks]),
-        occluded=np.array([unit * each.occluded for each in looks]),
+        occluded=unit * changes[:, -len(windows) :],
         flux=np.array([_mean(clean, own) for own in members], dtype=np.float32),
         profiles=np.array([[_mean(one, own) for own in members] for one in (looks[0].profile, profile)], np.float32),
         conditions={"noise": data.noise, "seed": data.seed, "level": 1.0, **(conditions or {})},
@@ -155,53 +158,74 @@ def look(
     flux: NDArray[np.float32],
     error: NDArray[np.float32],
     mean: NDArray[np.float32],
-    windows: Windows,
     device: str | torch.device = "cpu",
 ) -> Looks:
-    """All maps of one network for flux and error (n, P); see `AttentionTable`.
+    """All maps of one network but `occlusion` for flux and error (n, P); see `AttentionTable`.
 
     Args:
         mean: flux (P,) that stands for no knowledge of a star.
-        windows: pixels of each group of lines.
 
     Raises:
         ParameterError: as `spread`.
     """
-    shape, pixels = network.shape, flux.shape[1]
-    cells = spread(shape, pixels).to(device)
-    hidden = _hidden(cells.shape[1], pixels, windows).to(device)
+    cells = spread(network.shape, flux.shape[1]).to(device)
     away = torch.as_tensor(mean, device=device)
     parts = []
     for first in range(0, len(flux), _TOGETHER):
         rows = slice(first, first + _TOGETHER)
         x, sigma = (torch.as_tensor(values[rows], device=device) for values in (flux, error))
-        parts.append(_looks(network, x, sigma, away, cells, hidden))
+        parts.append(_looks(network, x, sigma, away, cells))
     columns = [torch.cat(column).double().cpu().numpy() for column in zip(*parts, strict=True)]
-    attention, heads, sums, saliency, product, estimates, changes, profile = columns
-    count = cells.shape[1]
-    maps = (attention[:, 0], attention[:, 1], saliency, product, np.abs(changes[:, :count]))
+    attention, heads, sums, saliency, product, estimates, profile = columns
+    none = np.full_like(saliency, np.nan)
     return Looks(
-        maps=np.array([_shares(values) for values in maps]),
+        maps=np.array([*map(_shares, (attention[:, 0], attention[:, 1], saliency, product)), none]),
         heads=heads,
         row_sums=(float(sums.min()), float(sums.max())),
         estimates=estimates,
-        occluded=changes[:, count:],
         profile=_shares(profile),
     )
 
 
+@torch.no_grad()
+def occlusion(
+    network: Attentive,
+    flux: NDArray[np.float32],
+    mean: NDArray[np.float32],
+    windows: Windows,
+    device: str | torch.device = "cpu",
+) -> Array:
+    """Change of the estimates of flux (n, P), (n, C + G) in units of the network, where a cell, and then where all
+    windows of a group, show the mean flux (P,). Raises ParameterError as `spread`.
+    """
+    pixels = flux.shape[1]
+    cells = spread(network.shape, pixels).shape[1]
+    own = np.arange(pixels) // cell_pixels(network.shape) == np.arange(cells)[:, None]
+    hidden = torch.from_numpy(np.vstack([own, *windows.values()])).to(device)
+    away = torch.as_tensor(mean, device=device)
+    stars = torch.as_tensor(flux, device=device)
+    changed = torch.stack([network(torch.where(hidden, away, star)) for star in stars])
+    changes: Array = (changed - network(stars)[:, None]).double().cpu().numpy()
+    return changes
+
+
+def cell_pixels(shape: Shape) -> int:
+    """Pixels of a cell: those of a published token, or fewer, so that tokens begin where cells begin."""
+    return math.gcd(shape.step, PUBLISHED.patch)
+
+
 def spread(shape: Shape, pixels: int) -> Tensor:
-    """Share of each token's pixels in each cell, (N, C); a cell is as wide as the step from token to token.
+    """Share of each token's pixels in each cell, (N, C).
 
     Raises:
-        ParameterError: the pixels are no whole number of cells.
+        ParameterError: the pixels are no whole number of steps from token to token.
     """
     if pixels % shape.step:
-        raise ParameterError(f"attention: {pixels} pixels are no whole number of cells of {shape.step} pixels")
+        raise ParameterError(f"attention: {pixels} pixels are no whole number of steps of {shape.step} pixels")
     first = torch.arange(shape.tokens(pixels))[:, None] * shape.step
     pixel = torch.arange(pixels)
     inside = (pixel >= first) & (pixel < first + shape.patch)
-    return inside.float().unflatten(1, (-1, shape.step)).sum(dim=2) / shape.patch
+    return inside.float().unflatten(1, (-1, cell_pixels(shape))).sum(dim=2) / shape.patch
 
 
 def rollout(weights: Tensor) -> Tensor:
@@ -217,12 +241,9 @@ def rollout(weights: Tensor) -> Tensor:
     return result
 
 
-def _looks(
-    network: Attentive, flux: Tensor, sigma: Tensor, mean: Tensor, cells: Tensor, hidden: Tensor
-) -> tuple[Tensor, ...]:
+def _looks(network: Attentive, flux: Tensor, sigma: Tensor, mean: Tensor, cells: Tensor) -> tuple[Tensor, ...]:
     """Of some stars: attention and rollout (b, 2, C), heads (b, L, H, C), sums of rows, saliency and gradient times
-    input (b, C), estimates (b,), changes of the estimate (b, K) where the pixels `hidden` (K, P) show the mean, and
-    saliency by pixel (b, P).
+    input (b, C), estimates (b,), and saliency by pixel (b, P).
     """
     tokens = network.attention(flux)
     heads = _pooled(tokens, network.shape) @ cells
@@ -232,8 +253,7 @@ def _looks(
     profile = (gradient * sigma) ** 2
     product = (gradient * (flux - mean)).unflatten(1, (cells.shape[1], -1)).sum(dim=2).abs()
     saliency = profile.unflatten(1, (cells.shape[1], -1)).sum(dim=2)
-    changes = torch.stack([_changes(network, star, mean, hidden) for star in flux]) - estimates[:, None]
-    return attention, heads, sums, saliency, product, estimates, changes, profile
+    return attention, heads, sums, saliency, product, estimates, profile
 
 
 def _pooled(weights: Tensor, shape: Shape) -> Tensor:
@@ -250,23 +270,11 @@ def _gradient(network: Attentive, flux: Tensor) -> tuple[Tensor, Tensor]:
     return estimates.detach(), gradient
 
 
-@torch.no_grad()
-def _changes(network: Attentive, star: Tensor, mean: Tensor, hidden: Tensor) -> Tensor:
-    """Estimates (K,) of one star (P,) that shows the mean flux where it is hidden."""
-    return network(torch.where(hidden, mean, star))
-
-
-def _hidden(cells: int, pixels: int, windows: Windows) -> Tensor:
-    """Pixels of each cell, then of each group: (C + G, P)."""
-    own = np.arange(pixels) // (pixels // cells) == np.arange(cells)[:, None]
-    return torch.from_numpy(np.vstack([own, *windows.values()]))
-
-
 def _fisher(stars: ObservedStars, differentiate: Differentiate, shape: Shape) -> tuple[Array, Array]:
     """Shares of the information on log g by cell, (R, n, C), and of the marginal one by pixel, (n, P)."""
     slopes = differentiate(stars.labels, stars.table["interp_param"].astype(str))
     both = pixel_information(slopes.jacobian, stars.error.astype(np.float64), LABELS.index("log_g"))
-    by_cell = [_shares(each.reshape(len(each), -1, shape.step).sum(axis=2)) for each in both]
+    by_cell = [_shares(each.reshape(len(each), -1, cell_pixels(shape)).sum(axis=2)) for each in both]
     return np.array(by_cell), _shares(both[1])
 
 

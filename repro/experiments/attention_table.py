@@ -20,6 +20,7 @@ MAPS: Final = ("attention", "rollout", "saliency", "grad_input", "occlusion")
 REFERENCES: Final = ("fisher", "fisher_marginal")
 NOISY: Final = "noisy"
 VARIANTS: Final = (NOISY, "clean", "untrained")
+BY_TOKEN: Final = MAPS[:2]  # that are even over a token
 
 # class -> log g [dex] from (included) and to (excluded); the published limits
 CLASSES: Final[dict[str, tuple[float, float]]] = {
@@ -34,13 +35,15 @@ PUBLISHED_STAR: Final = (1.5, 13.0)  # log g [dex] and SNR of the one star whose
 class AttentionTable:
     """Maps of n stars over C cells of neighbouring pixels, each the share of a whole: it is >= 0 and sums to 1.
 
+    A cell has the pixels of a published token, 6.8 A, or fewer; a token of the network may be several cells wide.
+
     Maps are `MAPS`:
     attention: weights that the pooled token (CLS, or the mean over queries) gives the tokens, mean over layers and
         heads; a token's weight is spread evenly over its pixels, and what CLS gives itself is left out.
     rollout: the same after attention rollout (Abnar & Zuidema 2020, arXiv:2005.00928).
     saliency: (sigma d log g / d flux)^2, what each pixel's noise adds to the variance of the estimate at first order.
     grad_input: |sum over the cell of d log g / d flux (flux - mean flux)|.
-    occlusion: |change of the estimate| when the cell shows the mean flux instead.
+    occlusion: |change of the estimate| when the cell shows the mean flux instead; of the first variant alone.
 
     Variants are `VARIANTS`: the trained network on noisy stars (level 1) and on the same without noise; and the
     network with its initial weights, on the noisy ones.
@@ -48,7 +51,7 @@ class AttentionTable:
     References are `REFERENCES`: the Fisher information on log g that each cell holds under the same errors, the other
     labels known (dF/dlog g / sigma)^2, or unknown: the same of what is left of dF/dlog g, in units of sigma, beside
     the derivatives with respect to the other labels. The saliency of an efficient estimator equals the latter.
-    Shares of a star without Fisher information (on the edge of an incomplete grid) are nan.
+    Shares of a whole that is 0 are nan, as of a star without Fisher information (on the edge of an incomplete grid).
     """
 
     model: str
@@ -61,12 +64,15 @@ class AttentionTable:
     stars: NDArray[np.intp]  # (n,) rows of the test set
     labels: Array  # (n, 5)
     snr: Array  # (n,) median over the pixels of noise-free flux / error
+    cells_a_token: int  # from the start of one token to that of the next
     values: NDArray[np.float32]  # (V, M, n, C)
     reference_values: NDArray[np.float32]  # (R, n, C)
     heads: NDArray[np.float32]  # (V, 3, L, H, C) raw weights by layer and head, mean over the stars of each of CLASSES
     row_sums: Array  # (V, 2) least and largest sum of a row of attention weights, over stars, layers, heads, queries
     predictions: Array  # (V, n) [dex]
-    occluded: Array  # (V, n, G) change of the estimate [dex] when all windows of a group show the mean flux
+    occluded: (
+        Array  # (n, G) change of the first variant's estimate [dex] when all windows of a group show the mean flux
+    )
     flux: NDArray[np.float32]  # (3, P) mean noise-free flux of the stars of each class
     profiles: NDArray[np.float32]  # (2, 3, P) mean shares, by pixel, of the trained saliency and of fisher_marginal
     conditions: Mapping[str, Any] = field(default_factory=dict)
@@ -108,7 +114,7 @@ class AttentionTable:
             "heads": (v, k, *layers_heads, c),
             "row_sums": (v, 2),
             "predictions": (v, n),
-            "occluded": (v, n, g),
+            "occluded": (n, g),
             "flux": (k, p),
             "profiles": (2, k, p),
         }

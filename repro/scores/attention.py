@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from repro.errors import ParameterError
-from repro.experiments.attention_table import CLASSES, NOISY, AttentionTable, classes_of, published_star
+from repro.experiments.attention_table import BY_TOKEN, CLASSES, NOISY, AttentionTable, classes_of, published_star
 from repro.scores.bootstrap import Scored, counts
 
 Array = NDArray[np.float64]
@@ -25,10 +25,11 @@ _ROUNDING: Final = 1e-12  # of an enrichment: two sums of the same numbers in an
 
 @dataclass(frozen=True)
 class Moved:
-    """A group of windows moved around the circle of cells by every whole number of cells, its pattern kept.
+    """A group of windows moved around the circle of places by every whole number of places, its pattern kept.
 
     Under a map that knows of no lines, stationary along the circle, the windows where they are and the windows moved
-    are exchangeable: p is then uniform, in steps of one over the number of cells.
+    are exchangeable: p is then uniform, in steps of one over the number of places. Places are tokens for attention and
+    its rollout, cells for maps that are finer.
 
     Attributes:
         p: share of the places, the own one among them, with at least as much of the map.
@@ -43,22 +44,23 @@ class Moved:
 class AttentionScores:
     """Statistics of an `AttentionTable`; `where` is `all`, a star class, or `star`, the one like the published star.
 
-    The mean map of a class is scored with the bootstrap over its stars; one star has no resamples.
+    The mean map of a class is scored with the bootstrap over its stars; one star has no resamples. A map has as many
+    places as it can tell apart: tokens for attention and its rollout, otherwise cells.
     """
 
     def __init__(self, table: AttentionTable) -> None:
         self.table = table
-        cells = table.windows.reshape(len(table.groups), table.cells, -1)
-        self.weights: Array = cells.mean(axis=2)  # (G, C) share of each cell that lies in the windows
-        self.places: Mapping[str, NDArray[np.bool_]] = {
+        self.stars: Mapping[str, NDArray[np.bool_]] = {
             EVERY: np.ones(len(table.stars), dtype=bool),
             **classes_of(table.log_g),
             STAR: np.arange(len(table.stars)) == published_star(table.log_g, table.snr),
         }
+        self._cells: Array = table.windows.reshape(len(table.groups), table.cells, -1).mean(axis=2)
         self._samples: dict[tuple[str, str, str], Array] = {}
+        self._ranked: dict[tuple[str, str, str], Array] = {}
 
     def samples(self, where: str, name: str, variant: str = NOISY) -> Array:
-        """Mean map of the stars there, (1 + B, C): measured, then on each resample; of one star (1, C).
+        """Mean map of the stars there, (1 + B, places): measured, then on each resample; of one star (1, places).
 
         nan where no star has the map, or a resample has no such star.
 
@@ -69,17 +71,28 @@ class AttentionScores:
         """
         key = (where, name, variant)
         if key not in self._samples:
-            values = self._maps(name, variant)
-            members = self.places[where] & np.isfinite(values).all(axis=1)
+            values = self._gathered(self._maps(name, variant), name)
+            members = self.stars[where] & np.isfinite(values).all(axis=1)
             draws = self._draws[: 1 if where == STAR else None, members]
             with np.errstate(invalid="ignore", divide="ignore"):
                 self._samples[key] = draws @ values[members] / draws.sum(axis=1, keepdims=True)
         return self._samples[key]
 
     def mean(self, where: str, name: str, variant: str = NOISY) -> Array:
-        """Mean map of the stars there, (C,)."""
+        """Mean map of the stars there, (places,)."""
         mean: Array = self.samples(where, name, variant)[0]
         return mean
+
+    def wave(self, name: str) -> Array:
+        """Middles of the places of a map, (places,) [A, vacuum]."""
+        middles: Array = self.table.cell_wave.reshape(-1, self._width(name)).mean(axis=1)
+        return middles
+
+    def window(self, name: str, group: str) -> Array:
+        """Share of each place of a map that lies in the windows of a group, (places,)."""
+        cells = self._cells[self.table.groups.index(group)]
+        window: Array = cells.reshape(-1, self._width(name)).mean(axis=1)
+        return window
 
     def enrichment(self, where: str, name: str, group: str, variant: str = NOISY) -> Scored:
         """Share of the map in the windows of a group, over the share of the pixels that they take."""
@@ -92,64 +105,70 @@ class AttentionScores:
 
     def moved(self, where: str, name: str, group: str, variant: str = NOISY) -> Moved:
         """The permutation control of an enrichment."""
-        return _moved(self.mean(where, name, variant), self._window(group))
+        values = _enrichments(self.mean(where, name, variant), self.window(name, group))
+        low, high = np.percentile(values, _INTERVAL)
+        return Moved(_p(values), float(low), float(high))
 
-    def head_enrichments(self, where: str, group: str, variant: str = NOISY) -> Array:
-        """Enrichment in each layer and head, (L, H), of the attention of a star class."""
-        maps = self._heads(where, variant)
-        window = self._window(group)
-        values: Array = maps @ window / window.mean()
-        return values
+    def heads(self, where: str, variant: str = NOISY) -> Array:
+        """Mean attention of each layer and head, (L, H, tokens), shares, of all stars or a class.
+
+        Raises:
+            ParameterError: another group of stars.
+        """
+        table = self.table
+        own = np.array([self.stars[name].sum() * (where in (EVERY, name)) for name in CLASSES], dtype=float)
+        if not own.any():
+            raise ParameterError(f"attention: maps by head are kept of star classes that have stars, not of '{where}'")
+        raw = table.heads[table.variants.index(variant)].astype(np.float64)
+        maps = self._gathered(np.tensordot(own / own.sum(), np.nan_to_num(raw), axes=1), BY_TOKEN[0])
+        shares: Array = maps / maps.sum(axis=-1, keepdims=True)
+        return shares
 
     def best_head(self, where: str, group: str) -> tuple[float, float]:
         """Largest enrichment over layers and heads, and its p: moved windows choose their best head too."""
-        maps, window = self._heads(where, NOISY), self._window(group)
-        best = np.max([_enrichments(head, window) for head in maps.reshape(-1, maps.shape[-1])], axis=0)
+        heads, window = self.heads(where), self.window(BY_TOKEN[0], group)
+        best = np.max([_enrichments(head, window) for layer in heads for head in layer], axis=0)
         return float(best[0]), _p(best)
 
     def agreement(self, where: str, first: str, second: str, variants: tuple[str, str] = (NOISY, NOISY)) -> Scored:
-        """Spearman's rank correlation of two mean maps over the cells."""
+        """Spearman's rank correlation of two mean maps over the tokens."""
         one, two = (self._ranks(where, name, v) for name, v in zip((first, second), variants, strict=True))
-        products = (one * two).sum(axis=1)
-        with np.errstate(invalid="ignore", divide="ignore"):
-            return _scored(products / np.sqrt((one**2).sum(axis=1) * (two**2).sum(axis=1)))
+        return _scored((one * two).sum(axis=1))
 
-    def effective_share(self, where: str, name: str, variant: str = NOISY) -> Scored:
-        """exp(entropy) of the mean map over the number of cells: 1 where it is flat."""
-        maps = self.samples(where, name, variant)
+    def effective_share(self, where: str, name: str) -> Scored:
+        """exp(entropy) of the mean map over the number of places: 1 where it is flat."""
+        maps = self.samples(where, name)
         logs = np.log(maps, out=np.zeros_like(maps), where=maps > 0)
-        return _scored(np.exp(-(maps * logs).sum(axis=1)) / self.table.cells)
+        return _scored(np.exp(-(maps * logs).sum(axis=1)) / maps.shape[1])
 
     def peaks(self, where: str, name: str, count: int) -> list[tuple[float, float]]:
-        """Wavelength [A] and share of the highest cells that no neighbour exceeds, highest first."""
+        """Wavelength [A] and share of the highest places that no neighbour exceeds, highest first."""
         values = np.pad(self.mean(where, name), 1, constant_values=-np.inf)
         inner = values[1:-1]
         tops = np.flatnonzero((inner >= values[:-2]) & (inner > values[2:]))
         order = tops[np.argsort(-inner[tops], kind="stable")][:count]
-        return [(float(self.table.cell_wave[cell]), float(inner[cell])) for cell in order]
+        return [(float(self.wave(name)[place]), float(inner[place])) for place in order]
 
     def lead(self, where: str, name: str, group: str) -> Scored:
-        """Highest cell that touches the windows of a group over the highest that does not: above 1, the first peak."""
-        maps, inside = self.samples(where, name), self._window(group) > 0
+        """Highest place that touches a group's windows over the highest that does not: above 1, the first peak."""
+        maps, inside = self.samples(where, name), self.window(name, group) > 0
         return _scored(maps[:, inside].max(axis=1) / maps[:, ~inside].max(axis=1))
 
     def rank(self, where: str, name: str, group: str) -> int:
-        """Place of the highest cell that touches the windows of a group among all cells, from 1."""
+        """Number of the highest place that touches the windows of a group among all places, from 1."""
         mean = self.mean(where, name)
-        return 1 + int((mean > mean[self._window(group) > 0].max()).sum())
+        return 1 + int((mean > mean[self.window(name, group) > 0].max()).sum())
 
     def ratio(self, where: str, name: str, first: str, second: str) -> Scored:
-        """Highest cell of a group's windows over that of another's."""
+        """Highest place of a group's windows over that of another's."""
         maps = self.samples(where, name)
-        one, two = (maps[:, self._window(group) > 0].max(axis=1) for group in (first, second))
-        with np.errstate(invalid="ignore", divide="ignore"):
-            return _scored(one / two)
+        one, two = (maps[:, self.window(name, group) > 0].max(axis=1) for group in (first, second))
+        return _scored(one / two)
 
-    def occluded(self, where: str, group: str, variant: str = NOISY) -> Scored:
+    def occluded(self, where: str, group: str) -> Scored:
         """Root mean square change of the estimate [dex] when all windows of a group show the mean flux."""
-        table = self.table
-        members = self.places[where]
-        change = table.occluded[table.variants.index(variant)][members, table.groups.index(group)]
+        members = self.stars[where]
+        change = self.table.occluded[members, self.table.groups.index(group)]
         draws = self._draws[: 1 if where == STAR else None, members]
         with np.errstate(invalid="ignore", divide="ignore"):
             return _scored(np.sqrt(draws @ change**2 / draws.sum(axis=1)))
@@ -157,6 +176,14 @@ class AttentionScores:
     @cached_property
     def _draws(self) -> Array:
         return counts(len(self.table.stars))
+
+    def _width(self, name: str) -> int:
+        return self.table.cells_a_token if name in BY_TOKEN else 1
+
+    def _gathered(self, values: Array, name: str) -> Array:
+        """Shares by cell (..., C) as those by place of a map."""
+        places: Array = values.reshape(*values.shape[:-1], -1, self._width(name)).sum(axis=-1)
+        return places
 
     def _maps(self, name: str, variant: str) -> Array:
         table = self.table
@@ -166,28 +193,21 @@ class AttentionScores:
             raise ParameterError(f"attention: there is no map '{name}' of variant '{variant}'")
         return table.values[table.variants.index(variant), table.maps.index(name)].astype(np.float64)
 
-    def _heads(self, where: str, variant: str) -> Array:
-        """Shares (L, H, C) of a star class, of all stars by the numbers in the classes."""
-        table = self.table
-        raw = table.heads[table.variants.index(variant)].astype(np.float64)
-        own = np.array([self.places[name].sum() * (where in (EVERY, name)) for name in CLASSES], dtype=float)
-        if not own.any():
-            raise ParameterError(f"attention: maps by head are kept of star classes, not of '{where}'")
-        maps: Array = np.tensordot(own / own.sum(), np.nan_to_num(raw), axes=1)
-        return maps / maps.sum(axis=-1, keepdims=True)
-
-    def _window(self, group: str) -> Array:
-        window: Array = self.weights[self.table.groups.index(group)]
-        return window
-
     def _enriched(self, where: str, name: str, group: str, variant: str) -> Array:
-        window = self._window(group)
+        window = self.window(name, group)
         values: Array = self.samples(where, name, variant) @ window / window.mean()
         return values
 
     def _ranks(self, where: str, name: str, variant: str) -> Array:
-        """Centred ranks of the cells, (1 + B, C); those of equal cells are their mean."""
-        return np.array([_centred_ranks(row) for row in self.samples(where, name, variant)])
+        """Centred ranks of the tokens, (1 + B, N) of unit length; those of equal tokens are their mean."""
+        key = (where, name, variant)
+        if key not in self._ranked:
+            maps = self.samples(where, name, variant)
+            tokens = maps.reshape(len(maps), -1, self.table.cells_a_token // self._width(name)).sum(axis=2)
+            ranks = np.array([_centred_ranks(row) for row in tokens])
+            with np.errstate(invalid="ignore"):
+                self._ranked[key] = ranks / np.sqrt((ranks**2).sum(axis=1, keepdims=True))
+        return self._ranked[key]
 
 
 def _scored(samples: Array) -> Scored:
@@ -197,26 +217,20 @@ def _scored(samples: Array) -> Scored:
 
 
 def _enrichments(mean: Array, window: Array) -> Array:
-    """Enrichment (C,) of windows (C,) moved around the circle by 0 ... C - 1 cells."""
+    """Enrichment (N,) of windows (N,) moved around the circle by 0 ... N - 1 places."""
     places = np.arange(len(mean))
     moved = window[(places - places[:, None]) % len(mean)]
     values: Array = moved @ mean / (window.mean() * mean.sum())
     return values
 
 
-def _moved(mean: Array, window: Array) -> Moved:
-    values = _enrichments(mean, window)
-    low, high = np.percentile(values, _INTERVAL)
-    return Moved(_p(values), float(low), float(high))
-
-
 def _p(values: Array) -> float:
-    """Share of places (C,) that reach the first."""
+    """Share of places (N,) that reach the first."""
     return float(np.mean(values >= values[0] - _ROUNDING)) if np.isfinite(values).all() else float("nan")
 
 
 def _centred_ranks(values: Array) -> Array:
-    """Ranks (C,) about their mean; nan of values that are nan."""
+    """Ranks (N,) about their mean; nan of values that are nan."""
     if np.isnan(values).any():
         return np.full(len(values), np.nan)
     _, places, sizes = np.unique(values, return_inverse=True, return_counts=True)

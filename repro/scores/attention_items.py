@@ -7,18 +7,21 @@ ca_ii_triplet, na_i, k_i, mg_i, fe_i, paschen, cn or tio.
 
 attention/<where>/<map>/<group>/
     enrichment                   share of the map in the group's windows over their share of the pixels; uniform: 1
-    p, moved_low, moved_high     permutation control: the windows moved around the circle of cells by every number of
-                                 cells; share of places with at least as much, and 95 % interval of the enrichment
-    over_untrained               enrichment minus that of the same network before its training (of maps of networks)
-    rank                         place of its highest cell among all cells, from 1
-    lead                         its highest cell over the highest cell elsewhere: above 1, the group is the first peak
+    p                            permutation control: the windows are moved around the circle of places (tokens for
+                                 attention and rollout, otherwise cells); share of the places with at least as much
+    over_untrained               enrichment minus that of the same network before its training (not of occlusion)
+  of attention and rollout also
+    moved_low, moved_high        95 % interval of the enrichment over the places
+    rank                         number of its highest token among all tokens, from 1
+    lead                         its highest token over the highest elsewhere: above 1, the group is the first peak
 attention/<where>/<map>/
-    ca_ii_over_na_i              highest cell in the windows of the Ca II triplet over that of Na I
-    peak<1..6>/{wave,share}      highest local maxima: middle of the cell [A, vacuum], share of the map
-    effective_share              exp(entropy) over the number of cells: 1 where the map is flat
-    noise_correlation            rank correlation with the map of the same stars without noise
-    untrained_correlation        rank correlation with the map of the untrained network
-attention/<where>/agreement/<map>-<map>   rank correlation over the cells, in the order above
+    effective_share              exp(entropy) over the number of places: 1 where the map is flat
+    noise_correlation            rank correlation with the map of the same stars without noise (not of occlusion)
+    untrained_correlation        rank correlation with the map of the untrained network (not of occlusion)
+  of attention and rollout also
+    ca_ii_over_na_i              highest token in the windows of the Ca II triplet over that of Na I
+    peak<1..6>/{wave,share}      highest local maxima: middle of the token [A, vacuum], share of the map
+attention/<where>/agreement/<map>-<map>   rank correlation over the tokens, in the order above
 attention/<where>/best_head/<group>/{enrichment,p}   head with the largest enrichment; moved windows choose theirs too
 attention/<where>/occluded/<group>/rms    change of the estimate [dex] when the group shows the mean flux
 attention/row_sum_{low,high}     least and largest sum of a row of attention weights, of the trained network
@@ -28,12 +31,13 @@ from collections.abc import Iterator, Mapping
 from itertools import combinations
 from typing import Any, Final
 
-from repro.experiments.attention_table import CLASSES, NOISY, VARIANTS, AttentionTable
+from repro.experiments.attention_table import BY_TOKEN, CLASSES, NOISY, VARIANTS, AttentionTable
 from repro.scores.attention import EVERY, AttentionScores
 from repro.scores.bootstrap import Scored
 
 Item = tuple[str, float | Scored, Mapping[str, Any]]  # address, value, and how its conditions differ
 
+_CONTROLLED: Final = ("attention", "rollout", "saliency", "grad_input")  # known of the untrained network too
 _PEAKS: Final = 6  # as many as were published
 _CALCIUM: Final = "Ca II triplet"
 _SODIUM: Final = "Na I"
@@ -47,7 +51,7 @@ def attention_items(table: AttentionTable) -> Iterator[Item]:
     row_sums = table.row_sums[table.variants.index(NOISY)]
     yield "attention/row_sum_low", float(row_sums[0]), common
     yield "attention/row_sum_high", float(row_sums[1]), common
-    for where, members in scores.places.items():
+    for where, members in scores.stars.items():
         if not members.any():
             continue
         conditions = {**common, "stars": int(members.sum())}
@@ -82,21 +86,23 @@ def _group_values(scores: AttentionScores, where: str, name: str, group: str) ->
     moved = scores.moved(where, name, group)
     yield "enrichment", scores.enrichment(where, name, group)
     yield "p", moved.p
-    yield "moved_low", moved.low
-    yield "moved_high", moved.high
-    yield "rank", float(scores.rank(where, name, group))
-    yield "lead", scores.lead(where, name, group)
-    if name in scores.table.maps:
+    if name in _CONTROLLED:
         yield "over_untrained", scores.over_untrained(where, name, group)
+    if name in BY_TOKEN:
+        yield "moved_low", moved.low
+        yield "moved_high", moved.high
+        yield "rank", float(scores.rank(where, name, group))
+        yield "lead", scores.lead(where, name, group)
 
 
 def _map_values(scores: AttentionScores, where: str, name: str) -> Iterator[tuple[str, float | Scored]]:
-    if {_CALCIUM, _SODIUM} <= set(scores.table.groups):
-        yield "ca_ii_over_na_i", scores.ratio(where, name, _CALCIUM, _SODIUM)
-    for number, (wave, share) in enumerate(scores.peaks(where, name, _PEAKS), start=1):
-        yield f"peak{number}/wave", wave
-        yield f"peak{number}/share", share
     yield "effective_share", scores.effective_share(where, name)
-    if name in scores.table.maps:
+    if name in _CONTROLLED:
         for other, what in zip(VARIANTS[1:], ("noise_correlation", "untrained_correlation"), strict=True):
             yield what, scores.agreement(where, name, name, (NOISY, other))
+    if name in BY_TOKEN:
+        if {_CALCIUM, _SODIUM} <= set(scores.table.groups):
+            yield "ca_ii_over_na_i", scores.ratio(where, name, _CALCIUM, _SODIUM)
+        for number, (wave, share) in enumerate(scores.peaks(where, name, _PEAKS), start=1):
+            yield f"peak{number}/wave", wave
+            yield f"peak{number}/share", share

@@ -1,4 +1,4 @@
-"""Stage `trackA-attention`: where the main transformer looks and what its estimates depend on, for stars of all classes."""
+"""Stage `trackA-attention`: where the main transformer looks, and what its estimates depend on."""
 
 from pathlib import Path
 
@@ -36,7 +36,7 @@ def main(run: Run) -> None:
             wave,
             line_groups(wave),
             most=vit.attention_stars,
-            name=path.stem.split("_n")[0].removeprefix("main_"),
+            name=path.stem.removeprefix("main_").removesuffix(f"_n{n}_seed0"),
             conditions={"n_train": n},
             report=report,
         ).write(ATTENTION)
