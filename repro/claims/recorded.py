@@ -3,10 +3,10 @@
 import json
 import math
 import shutil
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import Final
+from typing import Any, Final, NamedTuple
 
 from repro.claims.evidence import Evidence, parse_evidence, read_evidence, read_json
 from repro.errors import ClaimError
@@ -16,6 +16,14 @@ SCHEMA = 1
 MANIFEST: Final = "manifest.json"
 NOTHING_RECORDED: Final = "nothing was recorded: `repro record {track}` keeps a run at scale lab or paper"
 _ROUNDING: Final = 1e-9  # numpy versions sum in another order
+_PRINTED: Final = 1e-6  # of a resample, kept with six digits
+
+
+class Numbers(NamedTuple):
+    """A value made again: of each run (one in all where seeds do not enter), and its bootstrap error, nan without."""
+
+    runs: tuple[float, ...]
+    error: float
 
 
 def record(root: Path, track: str) -> dict[str, int]:
@@ -100,50 +108,81 @@ def _manifest(folder: Path, track: str, shown: str) -> Mapping[str, str]:
     return files
 
 
-def _recomputed(evidence: Evidence, computed: Mapping[str, float], name: str) -> Evidence:
+def _recomputed(evidence: Evidence, computed: Mapping[str, Numbers], name: str) -> Evidence:
     values = dict(evidence.values)
-    for address, number in computed.items():
+    for address, found in computed.items():
         value = values.get(address)
         if value is None or value.estimate is None:
             continue
-        if not math.isclose(value.estimate.mean, number, rel_tol=_ROUNDING, abs_tol=_ROUNDING):
+        own = value.estimate
+        if len(own.values) != len(found.runs):
             raise ClaimError(
-                f"{evidence.file}: {address} is recorded as {value.estimate.mean:.8g}, "
-                f"but {name} beside it gives {number:.8g}"
+                f"{evidence.file}: {address} is recorded with {len(own.values)} runs, "
+                f"but {name} beside it gives {len(found.runs)}"
             )
-        values[address] = replace(value, estimate=replace(value.estimate, values=(float(number),)))
+        for recorded, number in zip(own.values, found.runs, strict=True):
+            _agree(evidence, address, recorded, number, _ROUNDING * max(abs(number), 1.0), name)
+        if math.isfinite(found.error):
+            off = _ROUNDING + _PRINTED * (max(map(abs, found.runs)) + 5.0 * found.error)
+            _agree(evidence, f"the bootstrap error of {address}", own.bootstrap, found.error, off, name)
+        values[address] = replace(value, estimate=replace(own, values=found.runs))
     return replace(evidence, values=values)
 
 
-def _ceilings(path: Path) -> Mapping[str, float]:
+def _agree(evidence: Evidence, what: str, recorded: float, number: float, off: float, name: str) -> None:
+    if not abs(recorded - number) <= off:  # nan agrees with nothing
+        raise ClaimError(
+            f"{evidence.file}: {what} is recorded as {recorded:.8g}, but {name} beside it gives {number:.8g}"
+        )
+
+
+def _ceilings(path: Path) -> Mapping[str, Numbers]:
     from repro.bounds.table import CeilingTable  # numpy and h5py, wanted by this command alone
     from repro.scores.ceilings import summarise
 
-    return summarise(CeilingTable.read(path))
+    return _plain(summarise(CeilingTable.read(path)))
 
 
-def _derivatives(path: Path) -> Mapping[str, float]:
+def _derivatives(path: Path) -> Mapping[str, Numbers]:
     from repro.bounds.table import DerivativeComparison
     from repro.scores.ceilings import summarise_derivatives
 
     comparison = DerivativeComparison.read(path)
-    return summarise_derivatives(comparison, f"{len(comparison.free)}D")
+    return _plain(summarise_derivatives(comparison, f"{len(comparison.free)}D"))
 
 
-def _track_c(path: Path) -> Mapping[str, float]:
-    from repro.scores.bootstrap import Scored
+def _track_a(path: Path) -> Mapping[str, Numbers]:
+    from repro.scores.track_a import Tables, families
+
+    return _gathered(families(Tables.read(path.parent)))
+
+
+def _track_c(path: Path) -> Mapping[str, Numbers]:
     from repro.scores.track_c import Tables, families
 
-    values: dict[str, float] = {}
-    for _, measured, _ in families(Tables.read(path.parent)):
-        values |= {address: value.value if isinstance(value, Scored) else value for address, value in measured.items()}
-    return values
+    return _gathered(families(Tables.read(path.parent)))
+
+
+def _gathered(found: Iterable[tuple[Any, Mapping[str, Any], Any]]) -> dict[str, Numbers]:
+    """Of families of values."""
+    return {address: number for _, measured, _ in found for address, number in _plain(measured).items()}
+
+
+def _plain(measured: Mapping[str, Any]) -> dict[str, Numbers]:
+    """Of numbers, and of those with resamples and runs (`scores.bootstrap.Scored`)."""
+    return {
+        address: Numbers((float(value),), math.nan)
+        if isinstance(value, int | float)
+        else Numbers(tuple(map(float, value.runs)) or (float(value.value),), value.error)
+        for address, value in measured.items()
+    }
 
 
 # file -> the values that it gives, with those beside it that it belongs to
-_RECOMPUTE: Final[dict[str, Callable[[Path], Mapping[str, float]]]] = {
+_RECOMPUTE: Final[dict[str, Callable[[Path], Mapping[str, Numbers]]]] = {
     "ceiling_3d.h5": _ceilings,
     "ceiling_5d.h5": _ceilings,
     "autodiff.h5": _derivatives,
     "predictions.h5": _track_c,
+    "vit.h5": _track_a,
 }
