@@ -9,13 +9,14 @@ from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 
 from repro.experiments.data import Clean, Data
 from repro.experiments.table import Arm
 from repro.experiments.vit.sources import Laws, OneDraw, PooledNoise
 from repro.experiments.vit.variants import Convolutions, Entry, Variant
 from repro.models.cnn import Cnn
-from repro.models.network import NetworkModel
+from repro.models.network import Kept, NetworkModel
 from repro.models.vit import Vit
 from repro.progress import Report
 from repro.training.deviates import Deviates, SharedNoise
@@ -27,22 +28,39 @@ Announced = Callable[[str], AbstractContextManager[Report]]  # what shows the pr
 
 
 @dataclass(frozen=True)
-class Trained:
-    """A network of one size and run, which is stored with its history beside it."""
+class Fit:
+    """A trained network, which is stored with its history beside it.
+
+    Attributes:
+        model: the network.
+        place: noise level, size and run of the training.
+        labels: mean and standard deviation of its labels [dex].
+    """
 
     model: NetworkModel
-    n: int
-    run: int
+    place: tuple[float, int, int]
+    labels: tuple[float, float]
 
     @property
     def suffix(self) -> str:
         """What follows the name of the arm, which has neither size nor run."""
-        return f"_n{self.n}_seed{self.run}{self.model.suffix}"
+        _, n, run = self.place
+        return f"_n{n}_seed{run}{self.model.suffix}"
 
     def save(self, path: Path) -> None:
         """Write the network, and its history as CSV."""
         self.model.save(path)
         write_history(self.model.history, path.with_suffix(".csv"))
+
+    def score(self, kept: Kept, validation: Validation) -> tuple[NetworkModel, dict[str, float], float]:
+        """The network with the weights that count, facts of the training, and their validation R2."""
+        model, history = self.model, self.model.history
+        facts = model.facts | {"label_mean": self.labels[0], "label_std": self.labels[1]}
+        if kept == "best":
+            return model, facts, history[model.recipe.best(history)].validation_r2
+        model = model.with_weights(kept)
+        error = model.predict(validation.flux) - validation.y
+        return model, facts | {"epochs": history[-1].epoch}, float(1.0 - np.mean(error**2) / np.var(validation.y))
 
 
 @dataclass(frozen=True)
@@ -66,40 +84,35 @@ class Bench:
     live: Path | None = None
     _noise: dict[int, Deviates] = field(default_factory=dict)
 
-    def fit(self, variant: Variant, n: int, run: int, job: str, validation: Validation | None = None) -> NetworkModel:
+    def fit(self, variant: Variant, n: int, run: int, job: str, validation: Validation | None = None) -> Fit:
         """Train on the first n spectra in run `run`; `validation` of that noise level by default."""
         clean = self._clean(variant, n)
+        y = clean.y[:n]
         with self.announced(f"{job}, {n} spectra, seed {run}") as report:
             model = self._model(variant, run, job, report)
             model.fit(
                 self._source(variant, clean, n, run),
-                clean.y[:n],
+                y,
                 validation=validation or self.data.validation(variant.level),
                 sample_weight=error_weights(clean.error[:n]) if variant.weighted else None,
             )
-        return model
+        return Fit(model, (variant.level, n, run), (float(np.mean(y)), float(np.std(y))))
 
-    def arms(
-        self,
-        model: NetworkModel,
-        name: str,
-        entries: Sequence[Entry],
-        place: tuple[float, int, int],
-        levels: Sequence[float],
-    ) -> list[Arm]:
+    def arms(self, fit: Fit, name: str, entries: Sequence[Entry], levels: Sequence[float]) -> list[Arm]:
         """Rows of a trained network, one for each entry and test level.
 
         Args:
             name: what the table calls the model.
-            place: noise level, size and run of the training.
             levels: noise levels of `cross_noise`; other experiments are tested at the level of the training.
         """
-        trained, n, run = place
+        trained, n, run = fit.place
+        said: dict[tuple[Kept, float], NDArray[np.float64]] = {}
         arms: list[Arm] = []
         for entry in entries:
-            judged = model if entry.kept == "best" else model.with_weights(entry.kept)
-            facts, score = self._facts(judged, entry, trained)
+            model, facts, score = fit.score(entry.kept, self.data.validation(trained))
             for level in levels if entry.experiment == "cross_noise" else (trained,):
+                if (entry.kept, level) not in said:
+                    said[entry.kept, level] = model.predict(self.data.test_flux(level))
                 arm = Arm(
                     entry.experiment,
                     name,
@@ -108,10 +121,10 @@ class Bench:
                     test_noise=level,
                     n_train=n,
                     seed=run,
-                    prediction=judged.predict(self.data.test_flux(level)),
+                    prediction=said[entry.kept, level],
                     validation_r2=score,
                     facts=facts,
-                    kept=None if arms else Trained(model, n, run),
+                    kept=None if arms else fit,
                 )
                 arms.append(arm)
         return arms
@@ -120,15 +133,6 @@ class Bench:
         """Remove what a job left to continue from."""
         if self.checkpoints is not None and main_process():
             shutil.rmtree(self.checkpoints / job, ignore_errors=True)
-
-    def _facts(self, model: NetworkModel, entry: Entry, level: float) -> tuple[dict[str, float], float]:
-        """Facts of a training and validation R2 of the weights that count."""
-        history, facts = model.history, model.facts
-        if entry.kept == "best":
-            return facts, history[model.recipe.best(history)].validation_r2
-        facts["epochs"] = history[-1].epoch
-        flux, y, _ = self.data.validation(level)
-        return facts, float(1.0 - np.mean((model.predict(flux) - y) ** 2) / np.var(y))
 
     def _model(self, variant: Variant, run: int, job: str, report: Report) -> NetworkModel:
         place: dict[str, Any] = {
@@ -141,10 +145,10 @@ class Bench:
         if self.checkpoints is not None:
             (self.checkpoints / job).mkdir(parents=True, exist_ok=True)
             place["checkpoint"] = self.checkpoints / job / "training"
-        if isinstance(variant.network, Convolutions):
-            shape = variant.network
-            return Cnn(variant.recipe, kernel=shape.kernel, channels=shape.channels, **place)
-        return Vit(variant.recipe, shape=variant.network, **place)
+        network = variant.network
+        if isinstance(network, Convolutions):
+            return Cnn(variant.recipe, kernel=network.kernel, channels=network.channels, **place)
+        return Vit(variant.recipe, shape=network, **place)
 
     def _clean(self, variant: Variant, n: int) -> Clean:
         if variant.law is None:
@@ -163,8 +167,8 @@ class Bench:
         return source if variant.fresh else OneDraw(source)
 
 
-def error_weights(error: np.ndarray[Any, np.dtype[np.float32]]) -> np.ndarray[Any, np.dtype[np.float64]]:
+def error_weights(error: NDArray[np.float32]) -> NDArray[np.float64]:
     """Weights (n,) of squared errors from 1-sigma errors (n, P): 1 / sigma^2 of the median pixel, of mean 1."""
     weight = np.median(error, axis=1).astype(np.float64) ** -2.0
-    result: np.ndarray[Any, np.dtype[np.float64]] = weight / weight.mean()
+    result: NDArray[np.float64] = weight / weight.mean()
     return result

@@ -118,9 +118,9 @@ class _Makers:
         return "vit_small" if self.plan.main == "small" else "vit"
 
     def main(self, n: int, run: int) -> list[Arm]:
-        """The main model on n spectra; the largest is also tested at other noise levels."""
-        entries = [Entry("main", "")]
-        if n == self.plan.sizes[-1]:
+        """The main model on n spectra; the largest is also tested at other noise levels, if no ablation of it is."""
+        entries, plan = [Entry("main", "")], self.plan
+        if n == plan.sizes[-1] and not ("cross_noise" in plan.ablations and n == plan.ablation_size):
             entries.append(Entry("cross_noise", ""))
         return self._made(self._reference(self.plan.epochs, n), entries, n, run, f"main-{n}-{run}")
 
@@ -150,16 +150,15 @@ class _Makers:
         flux, y, error = data.validation(PUBLISHED)
         few = slice(STEP_VALIDATION)
         judges = Validation(flux[few], y[few], None if error is None else error[few])
-        model = self.bench.fit(variant, n, 0, "steps", judges)
-        arms = self.bench.arms(model, "vit", [Entry("steps", setting(steps=steps))], (PUBLISHED, n, 0), self.levels)
+        fit = self.bench.fit(variant, n, 0, "steps", judges)
+        arms = self.bench.arms(fit, "vit", [Entry("steps", setting(steps=steps))], self.levels)
         self.bench.forget("steps")
         return arms
 
     def _made(
         self, variant: Variant, entries: list[Entry], n: int, run: int, job: str, name: str | None = None
     ) -> list[Arm]:
-        model = self.bench.fit(variant, n, run, job)
-        arms = self.bench.arms(model, name or self.name, entries, (variant.level, n, run), self.levels)
+        arms = self.bench.arms(self.bench.fit(variant, n, run, job), name or self.name, entries, self.levels)
         self.bench.forget(job)
         return arms
 
