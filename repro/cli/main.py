@@ -19,6 +19,7 @@ COMMANDS: Final = {
     "status": "Show what is up to date, what is stale and what a run would do.",
     "doctor": "Check this machine: Python, packages, GPU, DVC cache, disk, offline mode.",
     "leaderboard": "Compare all models by noise level and number of training spectra.",
+    "predict": "Estimate log g of spectra of your own with a trained model.",
     "spectra": "Show or compare spectra of nodes, sets, sources and files, with their derivatives.",
     "export": "Write spectra in the file layout of the original author.",
     "fetch": "Download the spectra of other archives, and check what was downloaded.",
