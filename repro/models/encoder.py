@@ -11,7 +11,7 @@ WAVES: Final = 10_000.0  # longest wave of the rotary positions, in tokens over 
 
 
 class Attention(nn.Module):
-    """Attention of tokens (b, T, D) to one another; all of them ask, or the first alone.
+    """Attention of tokens (..., T, D) to one another; all of them ask, or the first alone.
 
     Args:
         width: D.
@@ -19,23 +19,36 @@ class Attention(nn.Module):
         dropout: share of the attention that is left out in training.
         rotary: largest T, for positions that turn queries and keys; 0: no positions.
         norm_qk: whether queries and keys are normalised.
+        zero_residual: whether what it gives starts at 0.
     """
 
-    def __init__(self, width: int, heads: int, dropout: float, *, rotary: int = 0, norm_qk: bool = False) -> None:
+    def __init__(
+        self,
+        width: int,
+        heads: int,
+        dropout: float,
+        *,
+        rotary: int = 0,
+        norm_qk: bool = False,
+        zero_residual: bool = False,
+    ) -> None:
         super().__init__()
         self.heads, self.share = heads, dropout
         self.qkv = nn.Linear(width, 3 * width)
         self.out = nn.Linear(width, width)
         start(self.qkv)
         start(self.out)
+        if zero_residual:
+            nn.init.zeros_(self.out.weight)
         self.turns: Tensor | None
         self.register_buffer("turns", _turns(rotary, width // heads) if rotary else None, persistent=False)
         self.norm_q, self.norm_k = (nn.RMSNorm(width // heads) if norm_qk else nn.Identity() for _ in range(2))
 
-    def forward(self, x: Tensor, first: bool = False) -> Tensor:
+    def forward(self, x: Tensor, first: bool = False, bias: Tensor | None = None) -> Tensor:
         q, k, v = self.asked(x, first)
-        seen = F.scaled_dot_product_attention(q, k, v, dropout_p=self.share if self.training else 0.0)
-        result: Tensor = self.out(seen.transpose(1, 2).flatten(2))  #                 (b, T or 1, D)
+        share = self.share if self.training else 0.0
+        seen = F.scaled_dot_product_attention(q, k, v, bias, share)  #                (..., h, T or 1, d)
+        result: Tensor = self.out(seen.transpose(-3, -2).flatten(-2))  #              (..., T or 1, D)
         return result
 
     def weights(self, x: Tensor) -> Tensor:
@@ -44,14 +57,14 @@ class Attention(nn.Module):
         return torch.softmax(q @ k.transpose(-1, -2) * q.shape[-1] ** -0.5, dim=-1)
 
     def asked(self, x: Tensor, first: bool = False) -> tuple[Tensor, Tensor, Tensor]:
-        """Queries, keys and values (b, h, T, d); one query where only the first token asks."""
+        """Queries, keys and values (..., h, T, d); one query where only the first token asks."""
         width = x.shape[-1]
         if first:
-            q = F.linear(x[:, :1], self.qkv.weight[:width], self.qkv.bias[:width])
+            q = F.linear(x[..., :1, :], self.qkv.weight[:width], self.qkv.bias[:width])
             k, v = F.linear(x, self.qkv.weight[width:], self.qkv.bias[width:]).chunk(2, dim=-1)
         else:
             q, k, v = self.qkv(x).chunk(3, dim=-1)
-        q, k, v = (part.unflatten(-1, (self.heads, -1)).transpose(1, 2) for part in (q, k, v))
+        q, k, v = (part.unflatten(-1, (self.heads, -1)).transpose(-3, -2) for part in (q, k, v))
         q, k = self.norm_q(q), self.norm_k(k)
         if self.turns is not None:
             q, k = _turned(q, self.turns), _turned(k, self.turns)
@@ -62,15 +75,17 @@ class Block(nn.Module):
     """One layer: x + attention(norm(x)), then x + perceptron(norm(x)).
 
     Args:
-        attention: of D-wide tokens.
+        width: of the tokens, D.
+        attention: of one token to others, called with the tokens and whether the first alone asks.
         ratio: hidden width of the perceptron in D.
         dropout: share of what each part adds that is left out in training.
-        zero_residual: whether what is added starts at 0, so that gradients reach the tokens at once.
+        zero_residual: whether what the perceptron adds starts at 0, as `Attention` may.
     """
 
-    def __init__(self, attention: Attention, ratio: int, dropout: float, *, zero_residual: bool = False) -> None:
+    def __init__(
+        self, width: int, attention: nn.Module, ratio: int, dropout: float, *, zero_residual: bool = False
+    ) -> None:
         super().__init__()
-        width = attention.out.in_features
         self.norm_1 = nn.LayerNorm(width, EPS)
         self.attention = attention
         self.norm_2 = nn.LayerNorm(width, EPS)
@@ -80,7 +95,6 @@ class Block(nn.Module):
         start(self.up)
         start(self.down)
         if zero_residual:
-            nn.init.zeros_(self.attention.out.weight)
             nn.init.zeros_(self.down.weight)
 
     def forward(self, x: Tensor, first: bool = False) -> Tensor:
@@ -104,7 +118,7 @@ def _turns(length: int, size: int) -> Tensor:
 
 
 def _turned(x: Tensor, turns: Tensor) -> Tensor:
-    """Pairs of components of x (b, h, T, d) turned by the phases of their positions, the first T."""
-    cos, sin = turns[:, : x.shape[2]].to(x.dtype)
+    """Pairs of components of x (..., T, d) turned by the phases of their positions, the first T."""
+    cos, sin = turns[:, : x.shape[-2]].to(x.dtype)
     a, b = x.chunk(2, dim=-1)
     return torch.cat([a * cos - b * sin, a * sin + b * cos], dim=-1)
