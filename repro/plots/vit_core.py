@@ -99,7 +99,7 @@ def _curve(axes: Axes, result: Efficiency, m: int, label: str, *, apart: float =
         axes.fill_between(snr * apart, low, high, color=look.colour, alpha=0.13, lw=0)
     else:
         axes.vlines(snr * apart, low, high, color=look.colour, lw=0.9, alpha=0.8)
-    return float(min(low.min(), 0.0))
+    return float(low.min(initial=0.0))
 
 
 def _name(result: Efficiency, m: int, sizes: Mapping[str, int]) -> str:
@@ -122,8 +122,10 @@ def _ceilings(axes: Axes, result: Efficiency) -> None:
 
 def _published(axes: Axes) -> None:
     paper = published.PAPER_5D
-    label = f"ceiling, published (median over {count(paper.n_nodes)} nodes, V = 5/3)"
-    axes.plot(published.SNR, paper.r2max_median, "^", mfc="white", color=_ROSE, ms=6, label=label)
+    low, high = SNR_RANGE
+    shown = np.array([(s, r) for s, r in zip(published.SNR, paper.r2max_median, strict=True) if low < s < high])
+    label = f"ceiling, published (median over {count(paper.n_nodes)} nodes, V = 5/3; of these SNRs)"
+    axes.plot(*shown.T, "^", mfc="white", color=_ROSE, ms=6, label=label)
     for curves, marker, where in _VERSIONS:
         for name, values in curves.r2.items():
             look = look_of(_MODELS[name], [])

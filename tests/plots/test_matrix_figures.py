@@ -5,7 +5,6 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from matplotlib.container import ErrorbarContainer
 from matplotlib.figure import Figure
 
 from repro.plots import data_scaling, decision_tree, leaderboard, matrix, principles, residual_direct, scaler_control
@@ -16,6 +15,7 @@ from repro.scores.arms import ArmScores
 from repro.scores.board import Optimum, Principle
 from repro.scores.interval import Measured
 from repro.scores.names import display
+from tests.plots.whole import nothing_is_cut, words
 from tests.scores.arm_tables import everything, without
 
 FAST = ("ols_rank", "validation_size")
@@ -53,27 +53,6 @@ def small():
 @pytest.fixture(scope="module")
 def board(scores):
     return scores_of_all.leaderboard(scores, {"n_test": 80}, Optimum(1.0, 0.77, 0.03, 64))
-
-
-def nothing_is_cut(figure):
-    """Every point and the ends of every bar stand inside the axes."""
-    for axes in figure.axes:
-        bars = [c for c in axes.containers if isinstance(c, ErrorbarContainer)]
-        ends = [segment for c in bars for lines in c.lines[2] for segment in lines.get_segments() if len(segment)]
-        for axis, limits in ((0, axes.get_xlim()), (1, axes.get_ylim())):
-            low, high = sorted(limits)
-            for line in axes.lines:
-                if line.get_transform() == axes.transData:
-                    values = np.asarray(line.get_xydata()[:, axis], dtype=float)
-                    values = values[np.isfinite(values)]
-                    assert not values.size or (values.min() >= low and values.max() <= high)
-            for segment in ends:
-                assert segment[:, axis].min() >= low and segment[:, axis].max() <= high
-
-
-def words(figure):
-    """All text of a figure."""
-    return [text.get_text() for axes in figure.axes for text in axes.texts]
 
 
 @pytest.mark.parametrize("name", FAST)
