@@ -9,6 +9,7 @@ from typing import Final
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
 from repro.errors import DataError
@@ -85,13 +86,13 @@ def draw(curves: Sequence[Curve], path: str | Path) -> Path:
                     _line(axes, curve, name, looks[_key(curve)])
             column[0].set_title(f"{display(model)}, {experiment}", fontsize=9)
             column[-1].set_xlabel("epoch")
+            column[-1].xaxis.set_major_locator(MaxNLocator(integer=True))
         for axes, label in zip(panels[:, 0], _ROWS.values(), strict=True):
             axes.set_ylabel(label)
         common_legend(figure, panels.flat, 3)
-        seeds = count(len({curve.seed for curve in curves}))
         heading(
             figure,
-            f"Trainings of the transformers, {seeds} seeds; validation on noisy spectra of its own stars",
+            "Trainings of the transformers, a line a run",
             "dot: the epoch whose weights are tested, chosen on the validation stars",
         )
         return save(figure, path)

@@ -4,11 +4,11 @@ from functools import partial
 from pathlib import Path
 
 from repro.plots import (
-    cross_noise,
     training_curves,
     vit_ablations,
     vit_core,
     vit_lattice,
+    vit_noise,
     vit_parity,
     vit_residuals,
     vit_scaling,
@@ -34,7 +34,7 @@ def drawings(tables: Tables, models: Path) -> dict[str, Draw]:
         "vit_parity": partial(vit_parity.draw, known, references),
         "vit_lattice": partial(vit_lattice.draw, known, references),
     }
-    for figure in (vit_ablations, cross_noise):
+    for figure in (vit_ablations, vit_noise):
         if figure.drawable(known.scores):
             drawn[figure.__name__.rpartition(".")[2]] = partial(figure.draw, known.scores)
     curves = training_curves.read_curves(known.own, models)

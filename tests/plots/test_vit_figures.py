@@ -238,7 +238,7 @@ def test_every_figure_of_the_larger_scales_is_whole(many, tmp_path, drawn, insid
         known=many, references=refs, efficiency=against_ceilings(many.predictions(), refs), attention=None
     )
     drawn_by = {name: one for name, one in drawings(tables, tmp_path).items() if not name.startswith("attention")}
-    assert {"vit_core", "vit_ablations", "cross_noise", "training_curves"} <= set(drawn_by)
+    assert {"vit_core", "vit_ablations", "vit_noise", "training_curves"} <= set(drawn_by)
     for name, one in drawn_by.items():
         one(tmp_path / f"{name}.png")
         whole(drawn[-1], inside_the_page)
@@ -251,7 +251,7 @@ def test_a_scale_without_choices_has_the_other_figures(known, tmp_path):
     tables = SimpleNamespace(known=known, references=refs, efficiency=None, attention=None)
     names = set(drawings(tables, tmp_path))
     assert {"vit_core", "vit_scaling", "vit_residuals", "vit_parity", "vit_lattice"} <= names
-    assert not {"vit_ablations", "cross_noise", "training_curves"} & names
+    assert not {"vit_ablations", "vit_noise", "training_curves"} & names
 
 
 @pytest.mark.slow
