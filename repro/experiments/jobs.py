@@ -62,38 +62,39 @@ def run_jobs(
         report(number, len(jobs))
         finished = folder / f"{job.name}.h5"
         if not same(_kept(finished, key) is not None):
-            _finish(job.make(), data, folder, finished, key)
+            _finish(job.make(), data, folder / _MODELS / job.name, finished, key)
     if main_process():
-        _gather([ArmTable.read(folder / f"{job.name}.h5") for job in jobs], folder, path, models)
+        _gather([job.name for job in jobs], folder, path, models)
     wait()
     report(len(jobs), len(jobs))
 
 
-def _finish(arms: Sequence[Arm], data: Data, folder: Path, finished: Path, key: str) -> None:
+def _finish(arms: Sequence[Arm], data: Data, models: Path, finished: Path, key: str) -> None:
     """Keep what a job made."""
     if not main_process():
         return
+    shutil.rmtree(models, ignore_errors=True)  # those of other settings
     for arm in arms:
         if arm.kept is not None:
-            arm.kept.save(folder / _MODELS / f"{arm.name}{arm.kept.suffix}")
+            arm.kept.save(models / f"{arm.name}{arm.kept.suffix}")
     arm_table(arms, data.stars, {"key": key}).write(finished)
 
 
-def _gather(tables: Sequence[ArmTable], folder: Path, path: Path, models: Path | None) -> None:
-    """Write the table of all jobs and their models; remove what the jobs left."""
-    merged = joined(tables)
+def _gather(names: Sequence[str], folder: Path, path: Path, models: Path | None) -> None:
+    """Write the table of all jobs and their models; remove what jobs left, these and others of other settings."""
+    merged = joined([ArmTable.read(folder / f"{name}.h5") for name in names])
     replace(merged, conditions={name: v for name, v in merged.conditions.items() if name != "key"}).write(path)
     if models is not None:
-        copied_folder(folder / _MODELS, models)
+        copied_folders([folder / _MODELS / name for name in names], models)
     shutil.rmtree(folder, ignore_errors=True)
 
 
-def copied_folder(source: Path, target: Path) -> None:
-    """Copy the files of a folder, which may be absent, in place of another folder; whole or not at all."""
+def copied_folders(sources: Sequence[Path], target: Path) -> None:
+    """Copy the files of folders, which may be absent, in place of another folder; whole or not at all."""
     temporary = target.with_name(f".{target.name}.tmp")
     shutil.rmtree(temporary, ignore_errors=True)
     temporary.mkdir(parents=True)
-    for file in sorted(source.glob("*")):
+    for file in (file for source in sources for file in source.glob("*")):
         shutil.copyfile(file, temporary / file.name)
     shutil.rmtree(target, ignore_errors=True)
     temporary.rename(target)

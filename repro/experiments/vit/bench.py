@@ -17,6 +17,7 @@ from repro.experiments.vit.sources import Laws, OneDraw, PooledNoise
 from repro.experiments.vit.variants import Convolutions, Entry, Variant
 from repro.models.cnn import Cnn
 from repro.models.network import Kept, NetworkModel
+from repro.models.swin import Swin, SwinShape
 from repro.models.vit import Vit
 from repro.progress import Report
 from repro.training.deviates import Deviates, SharedNoise
@@ -148,6 +149,8 @@ class Bench:
         network = variant.network
         if isinstance(network, Convolutions):
             return Cnn(variant.recipe, kernel=network.kernel, channels=network.channels, **place)
+        if isinstance(network, SwinShape):
+            return Swin(variant.recipe, shape=network, **place)
         return Vit(variant.recipe, shape=network, **place)
 
     def _clean(self, variant: Variant, n: int) -> Clean:

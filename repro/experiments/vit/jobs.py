@@ -26,6 +26,7 @@ from repro.experiments.vit.bench import Announced, Bench
 from repro.experiments.vit.sources import Laws
 from repro.experiments.vit.variants import Convolutions, Entry, Variant, ablations
 from repro.models import vit
+from repro.models.swin import SwinShape
 from repro.progress import Report, silent
 from repro.training.recipe import FAITHFUL, FAST, Recipe
 from repro.training.spectra import Validation
@@ -139,7 +140,7 @@ class _Makers:
 
     def ablation(self, variant: Variant, entries: list[Entry], run: int, job: str) -> list[Arm]:
         """One training of the ablations."""
-        name = "cnn" if isinstance(variant.network, Convolutions) else self.name
+        name = {Convolutions: "cnn", SwinShape: "swin"}.get(type(variant.network), self.name)
         return self._made(variant, entries, self.plan.ablation_size, run, job, name)
 
     def steps(self) -> list[Arm]:

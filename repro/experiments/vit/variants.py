@@ -15,6 +15,7 @@ import torch
 from repro.experiments.plan import PUBLISHED, setting
 from repro.models.cnn import CnnNetwork
 from repro.models.network import Kept, Labels
+from repro.models.swin import MATCHED, SwinShape
 from repro.models.vit import Shape, parameters_by_part
 from repro.spectra.sampling import Mode
 from repro.training.recipe import Recipe
@@ -45,7 +46,7 @@ class Variant:
         level: noise of the training.
     """
 
-    network: Shape | Convolutions
+    network: Shape | SwinShape | Convolutions
     recipe: Recipe
     labels: Labels = "zscore"
     weighted: bool = False
@@ -142,6 +143,7 @@ def ablations(
     shape = reference.network
     assert isinstance(shape, Shape)
     derived: dict[str, Callable[[], Mapping[str, Change]]] = {
+        "swin": lambda: {"": _training(network=replace(MATCHED, inputs=shape.inputs))},
         "cnn_matched": lambda: {setting(kernel=KERNEL): _training(network=matched(shape, pixels))},
         "cross_noise": lambda: {f"level={level:g}": _training(level=level) for level in levels},
     }
