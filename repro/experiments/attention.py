@@ -246,6 +246,7 @@ def _looks(network: Attentive, flux: Tensor, sigma: Tensor, mean: Tensor, cells:
     input (b, C), estimates (b,), and saliency by pixel (b, P).
     """
     tokens = network.attention(flux)
+    cells = cells.to(tokens.dtype)
     heads = _pooled(tokens, network.shape) @ cells
     attention = torch.stack([heads.mean(dim=(1, 2)), _pooled(rollout(tokens), network.shape) @ cells], dim=1)
     sums = tokens.sum(dim=-1).flatten(1)

@@ -73,7 +73,7 @@ class AttentionScores:
         if key not in self._samples:
             values = self._gathered(self._maps(name, variant), name)
             members = self.stars[where] & np.isfinite(values).all(axis=1)
-            draws = self._draws[: 1 if where == STAR else None, members]
+            draws = self._drawn(where, members)
             with np.errstate(invalid="ignore", divide="ignore"):
                 self._samples[key] = draws @ values[members] / draws.sum(axis=1, keepdims=True)
         return self._samples[key]
@@ -169,9 +169,13 @@ class AttentionScores:
         """Root mean square change of the estimate [dex] when all windows of a group show the mean flux."""
         members = self.stars[where]
         change = self.table.occluded[members, self.table.groups.index(group)]
-        draws = self._draws[: 1 if where == STAR else None, members]
+        draws = self._drawn(where, members)
         with np.errstate(invalid="ignore", divide="ignore"):
             return _scored(np.sqrt(draws @ change**2 / draws.sum(axis=1)))
+
+    def _drawn(self, where: str, members: NDArray[np.bool_]) -> Array:
+        """How often each member counts, (1 + B, members); one star is not drawn again."""
+        return np.ones((1, int(members.sum()))) if where == STAR else self._draws[:, members]
 
     @cached_property
     def _draws(self) -> Array:
@@ -204,7 +208,7 @@ class AttentionScores:
         if key not in self._ranked:
             maps = self.samples(where, name, variant)
             tokens = maps.reshape(len(maps), -1, self.table.cells_a_token // self._width(name)).sum(axis=2)
-            ranks = np.array([_centred_ranks(row) for row in tokens])
+            ranks = _centred_ranks(tokens)
             with np.errstate(invalid="ignore"):
                 self._ranked[key] = ranks / np.sqrt((ranks**2).sum(axis=1, keepdims=True))
         return self._ranked[key]
@@ -230,10 +234,17 @@ def _p(values: Array) -> float:
 
 
 def _centred_ranks(values: Array) -> Array:
-    """Ranks (N,) about their mean; nan of values that are nan."""
-    if np.isnan(values).any():
-        return np.full(len(values), np.nan)
-    _, places, sizes = np.unique(values, return_inverse=True, return_counts=True)
+    """Ranks (R, N) within each row about their mean; equal values share the mean of theirs; nan of rows with nan."""
+    rows, places = values.shape
+    order = np.argsort(values, axis=1, kind="stable")
+    ordered = np.take_along_axis(values, order, axis=1)
+    starts = np.diff(ordered, axis=1, prepend=np.nan) != 0.0
+    groups = np.cumsum(starts.ravel()) - 1  # of equal values: a row begins with one of its own
+    sizes = np.bincount(groups)
     ends = np.cumsum(sizes)
-    ranks: Array = (ends - 0.5 * (sizes - 1))[places]
-    return ranks - ranks.mean()
+    means = (ends - 0.5 * (sizes + 1))[groups].reshape(rows, places)
+    means -= means.mean(axis=1, keepdims=True)
+    ranks = np.empty_like(means)
+    np.put_along_axis(ranks, order, means, axis=1)
+    ranks[np.isnan(values).any(axis=1)] = np.nan
+    return ranks
