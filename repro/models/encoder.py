@@ -42,7 +42,7 @@ class Attention(nn.Module):
             nn.init.zeros_(self.out.weight)
         self.turns: Tensor | None
         self.register_buffer("turns", _turns(rotary, width // heads) if rotary else None, persistent=False)
-        self.norm_q, self.norm_k = (nn.RMSNorm(width // heads) if norm_qk else nn.Identity() for _ in range(2))
+        self.normal = nn.RMSNorm(width // heads, elementwise_affine=False) if norm_qk else nn.Identity()
 
     def forward(self, x: Tensor, first: bool = False, bias: Tensor | None = None) -> Tensor:
         q, k, v = self.asked(x, first)
@@ -65,7 +65,7 @@ class Attention(nn.Module):
         else:
             q, k, v = self.qkv(x).chunk(3, dim=-1)
         q, k, v = (part.unflatten(-1, (self.heads, -1)).transpose(-3, -2) for part in (q, k, v))
-        q, k = self.norm_q(q), self.norm_k(k)
+        q, k = self.normal(q), self.normal(k)
         if self.turns is not None:
             q, k = _turned(q, self.turns), _turned(k, self.turns)
         return q, k, v

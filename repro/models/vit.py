@@ -47,8 +47,8 @@ class Shape:
         dropout: share left out of embeddings, attention and what a block adds.
         inputs: flux as it is, or standardised pixel by pixel.
         pooler: whether the unused dense layer of ViTModel is carried along.
-        norm_qk: whether queries and keys are normalised (Dehghani et al. 2023, arXiv:2302.05442): no logit grows
-            without limit at a high learning rate in bfloat16.
+        norm_qk: whether queries and keys are normalised (as in Dehghani et al. 2023, arXiv:2302.05442, but without
+            gains): no logit grows without limit at a high learning rate in bfloat16.
         zero_residual: whether what blocks add starts at 0, so that gradients reach the tokens at once.
 
     Raises:
@@ -102,7 +102,7 @@ class Shape:
 PUBLISHED: Final = Shape()
 # The stand-in that two cores can train: of raw flux it learns nothing in the few thousand updates that they have.
 SMALL: Final = Shape(patch=128, width=64, depth=2, heads=4, dropout=0.0, inputs="standardised", pooler=False)
-# Declared: four heads of 64 fill the matrix units, 256 tokens without one of class, no dropout, since the noise is never
+# Declared: four heads of 64 fill the matrix units, 256 tokens without one of class, no dropout, as the noise is never
 # the same, and inputs of which the small shape learns at once where of raw flux it learns nothing for long.
 FAST: Final = Shape(
     heads=4, pooling="mean", pooler=False, dropout=0.0, inputs="standardised", norm_qk=True, zero_residual=True
@@ -218,7 +218,7 @@ class Vit(NetworkModel):
 
 def parameters_by_part(shape: Shape, pixels: int) -> dict[str, int]:
     """Parameters of the network itself: embed, encoder, norm, pooler, head, their total, and those that are used."""
-    with torch.device("meta"):
+    with torch.random.fork_rng(devices=[]):  # made in earnest: the first use of PyTorch's device `meta` takes seconds
         network = VitNetwork(shape, pixels)
     counts = {"embed": 0, "encoder": 0, "norm": 0, "pooler": 0, "head": 0}
     for name, weights in network.named_parameters():
