@@ -29,6 +29,7 @@ _file = click.Path(dir_okay=False, path_type=Path)
 @click.option("--redshift", type=float, metavar="Z", help="The same as redshift.")
 @click.option("--resolution", type=float, metavar="R", help="Resolving power of all spectra.")
 @click.option("--allow-resolution", is_flag=True, help="Let spectra of too low a resolution through, with a warning.")
+@click.option("--calm", default=2.0, show_default=True, help="Calm pixels of errors above so many medians; inf: none.")
 @click.option("--noise-draws", default=0, metavar="N", help="Draw noise of the files' errors N times on top.")
 @click.option("--seed", default=0, show_default=True, help="With --noise-draws: root of the draws.")
 @click.option("--rows", metavar="A:B", help="Of files that hold several spectra: rows A to B - 1, counted from 0.")
@@ -99,7 +100,7 @@ def _wishes(options: dict[str, Any]) -> Any:
     if options["velocity"] is not None:
         redshift = redshift_of(options["velocity"])
     frame: Literal["air", "vacuum"] | None = options["frame"]
-    return Wishes(frame, redshift, options["resolution"], options["allow_resolution"])
+    return Wishes(frame, redshift, options["resolution"], options["allow_resolution"], options["calm"])
 
 
 def _rows(text: str | None) -> slice:

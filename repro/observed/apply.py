@@ -37,7 +37,7 @@ class Estimate:
         shift: mean of those estimates less `log_g` [dex]: how more noise pulls the estimate.
         expected: root mean squared error of reference stars of like SNR [dex].
         misfit: chi2 per degree of freedom against the reference set's spectra.
-        snr, coverage, warnings: of the prepared spectrum.
+        snr, coverage, calmed, warnings: of the prepared spectrum.
         labels: of the star, as far as its file knows them.
         refused: the reason, instead of all numbers.
     """
@@ -50,6 +50,7 @@ class Estimate:
     misfit: float = float("nan")
     snr: float = float("nan")
     coverage: float = float("nan")
+    calmed: float = float("nan")
     warnings: tuple[str, ...] = ()
     labels: Mapping[str, float] = field(default_factory=dict)
     refused: str | None = None
@@ -153,6 +154,7 @@ class Application:
             misfit=misfit,
             snr=star.snr,
             coverage=star.coverage,
+            calmed=star.calmed,
             warnings=tuple(warnings),
             labels=one.labels,
         )
@@ -161,7 +163,8 @@ class Application:
 def as_record(estimate: Estimate) -> dict[str, Any]:
     """An estimate as JSON knows it: None where there is no number."""
     record = {
-        name: getattr(estimate, name) for name in ("log_g", "spread", "shift", "expected", "misfit", "snr", "coverage")
+        name: getattr(estimate, name)
+        for name in ("log_g", "spread", "shift", "expected", "misfit", "snr", "coverage", "calmed")
     }
     return {
         "spectrum": estimate.name,

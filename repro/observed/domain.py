@@ -119,10 +119,10 @@ def expected_rmse(stars: Scored, snr: Array) -> Array:
 def _misfit(star: Prepared, middle: Array, directions: Array) -> float:
     if star.error is None:
         return float("nan")
-    weight = 1.0 / star.error[star.seen].astype(np.float64)
+    weight = 1.0 / star.error[star.kept].astype(np.float64)
     # the level of the spectrum, set by its own noisy median, is fitted too
-    basis = np.vstack([middle, directions])[:, star.seen] * weight
-    wanted = star.flux[star.seen] * weight
+    basis = np.vstack([middle, directions])[:, star.kept] * weight
+    wanted = star.flux[star.kept] * weight
     fit = np.linalg.solve(basis @ basis.T, basis @ wanted)
     rest = wanted - fit @ basis
     return float(rest @ rest) / (len(wanted) - len(basis))

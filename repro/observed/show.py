@@ -19,7 +19,7 @@ from repro.observed.gap import Group
 
 WIDTH: Final = 110  # where the output is no terminal
 COLUMNS: Final = (
-    *("spectrum", "log_g", "spread", "shift", "expected", "misfit", "snr", "coverage", "warnings", "refused"),
+    *("spectrum", "log_g", "spread", "shift", "expected", "misfit", "snr", "coverage", "calmed", "warnings", "refused"),
 )
 _DECIMALS: Final = {"snr": 1}
 
