@@ -78,9 +78,9 @@ def _choices(axes: Axes, raw: list[Point]) -> None:
     places = level_axis(axes, levels)
     for n, look in shades(point.cell.n_train for point in raw).items():
         tops = {
-            level: chosen(point for point in raw if (point.cell.train_noise, point.cell.n_train) == (level, n))
+            level: chosen(point for point in raw if point.place == (level, n))
             for level in levels
-            if any((point.cell.train_noise, point.cell.n_train) == (level, n) for point in raw)
+            if any(point.place == (level, n) for point in raw)
         }
         x = [places[level] for level in tops]
         axes.plot(x, _alphas(list(tops.values())), marker=look.marker, color=look.colour, ms=5, label=count(int(n)))
@@ -94,10 +94,7 @@ def _choices(axes: Axes, raw: list[Point]) -> None:
 def _units(axes: Axes, raw: list[Point], standardised: list[Point]) -> None:
     sizes = sorted({point.cell.n_train for point in raw if point.cell.train_noise == _LEVEL})
     for n, marker in zip(sizes, "osD^vPX", strict=False):
-        own, other = (
-            [point for point in kind if (point.cell.train_noise, point.cell.n_train) == (_LEVEL, n)]
-            for kind in (raw, standardised)
-        )
+        own, other = ([point for point in kind if point.place == (_LEVEL, n)] for kind in (raw, standardised))
         _path(axes, own, Look(BLUE, marker, "-"), f"flux as it is, {count(n)} spectra")
         if other:
             _path(axes, other, Look(ORANGE, marker, "--"), f"standardised, {count(n)} spectra")

@@ -3,23 +3,11 @@
 from pathlib import Path
 from typing import Final
 
-import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from repro.plots.looks import Look
-from repro.plots.matrix import (
-    SCALE,
-    Point,
-    bars,
-    common_legend,
-    fit_r2,
-    heading,
-    points,
-    published,
-    reference,
-    seeds_of,
-)
+from repro.plots.matrix import SCALE, Point, common_legend, fit_r2, heading, points, published, reference, series
 from repro.plots.style import GREEN, MANY, PURPLE, count, save, style
 from repro.scores.arms import ArmScores
 from repro.scores.choice import candidates
@@ -47,9 +35,7 @@ def draw(scores: ArmScores, path: str | Path) -> Path:
         panels = figure.subplots(len(places), len(steps), squeeze=False, sharex=True)
         for row, (level, n) in zip(panels, places, strict=True):
             for axes, number in zip(row, steps, strict=True):
-                own = [
-                    p for p in found if (p.cell.train_noise, p.cell.n_train, p.number("steps")) == (level, n, number)
-                ]
+                own = [p for p in found if (*p.place, p.number("steps")) == (level, n, number)]
                 _panel(axes, scores, own, tuned, level, n)
                 axes.set_title(f"noise {level:g}, {count(n)} spectra, {number:g} steps", fontsize=9)
             fit_r2(*row)
@@ -73,17 +59,10 @@ def _panel(axes: Axes, scores: ArmScores, own: list[Point], tuned: Tuned, level:
     for rate, colour in zip(rates, MANY, strict=False):
         for pool, (marker, line) in _POOLS.items():
             look = Look(colour, marker, line)
-            series = sorted(
-                (point for point in own if (point.number("rate"), point.part("pool")) == (rate, pool)),
-                key=lambda point: point.number("kernel"),
-            )
-            x = np.array([point.number("kernel") for point in series]) * 1.012**shift
+            chosen = [point for point in own if (point.number("rate"), point.part("pool")) == (rate, pool)]
+            name = "average pooling" if pool == "average" else "wavelengths kept"
+            series(axes, chosen, "kernel", look, f"rate {rate:g}, {name}", apart=1.012**shift, runs=True)
             shift += 1
-            if series:
-                name = "average pooling" if pool == "average" else "wavelengths kept"
-                bars(axes, x, series, look, f"rate {rate:g}, {name}")
-                for place, point in zip(x, series, strict=True):
-                    seeds_of(axes, place, point, look)
     for model, colour in (("ridge", "black"), ("lightgbm", GREEN), ("mlp", PURPLE)):
         if (model, level, n) in tuned:
             r2 = scores.measured(tuned[model, level, n])

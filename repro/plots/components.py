@@ -7,7 +7,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from repro.plots.looks import Look
-from repro.plots.matrix import SCALE, Point, bars, common_legend, fit_r2, heading, log_x, points, published, reference
+from repro.plots.matrix import SCALE, Point, common_legend, fit_r2, heading, log_x, points, published, reference, series
 from repro.plots.style import AMBER, BLUE, PURPLE, count, save, style
 from repro.scores.arms import ArmScores
 from repro.scores.choice import candidates
@@ -32,7 +32,7 @@ def draw(scores: ArmScores, path: str | Path) -> Path:
     found = {name: points(scores, experiment=name) for name in _SERIES}
     tuned = candidates(scores)
     places: dict[float, int] = {}
-    for point in (point for series in found.values() for point in series):
+    for point in (point for own in found.values() for point in own):
         places[point.cell.train_noise] = max(point.cell.n_train, places.get(point.cell.train_noise, 0))
     with style():
         figure = Figure(figsize=(max(5.4 * len(places), 7.0), 5.4), layout="constrained")
@@ -47,10 +47,8 @@ def draw(scores: ArmScores, path: str | Path) -> Path:
 
 def _panel(axes: Axes, scores: ArmScores, found: dict[str, list[Point]], tuned: Tuned, level: float, n: int) -> None:
     for (name, (look, label)), apart in zip(_SERIES.items(), (1.0, 1.03, 0.97), strict=True):
-        own = [point for point in found[name] if (point.cell.train_noise, point.cell.n_train) == (level, n)]
-        own.sort(key=lambda point: point.number("k"))
-        if own:
-            bars(axes, [apart * point.number("k") for point in own], own, look, label)
+        own = [point for point in found[name] if point.place == (level, n)]
+        series(axes, own, "k", look, label, apart=apart)
         if name == "pca":
             _shares(axes, own)
     if ("ridge", level, n) in tuned:

@@ -8,7 +8,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from repro.plots.looks import look_of
-from repro.plots.matrix import SCALE, bars, common_legend, fit_r2, heading, interval_of, log_x, published
+from repro.plots.matrix import SCALE, bars, common_legend, fit_r2, heading, interval_of, log_x, panel_grid, published
 from repro.plots.style import count, save, style
 from repro.scores.board import Leaderboard
 from repro.scores.names import display
@@ -21,13 +21,10 @@ _MOST: Final = 100_000  # training spectra of published numbers that are shown
 def draw(board: Leaderboard, path: str | Path) -> Path:
     """One panel a noise level; a model that learns from no spectra is a level line."""
     models = list(dict.fromkeys(entry.model for entry in sorted(board.entries, key=lambda e: (-e.r2, e.model))))
-    columns = min(_COLUMNS, len(board.levels))
-    rows = -(-len(board.levels) // columns)
+    columns, rows = min(_COLUMNS, len(board.levels)), -(-len(board.levels) // _COLUMNS)
     with style():
         figure = Figure(figsize=(max(4.1 * columns, 8.0), 1.9 + 3.0 * rows), layout="constrained")
-        panels = figure.subplots(rows, columns, squeeze=False, sharex=True)
-        for axes in panels.flat[len(board.levels) :]:
-            axes.set_visible(False)
+        panels = panel_grid(figure, len(board.levels), _COLUMNS, sharex=True)
         for axes, level in zip(panels.flat, board.levels, strict=False):
             _panel(axes, board, models, level)
         for axes in panels.flat:

@@ -7,7 +7,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from repro.plots.looks import Look
-from repro.plots.matrix import SCALE, Point, bars, common_legend, fit_r2, heading, log_x, points, published
+from repro.plots.matrix import SCALE, Point, common_legend, fit_r2, heading, log_x, points, published, series
 from repro.plots.style import AMBER, BLUE, GREEN, GREY, ORANGE, PURPLE, SKY, count, save, style
 from repro.scores.arms import ArmScores
 from repro.scores.published_matrix import ERROR_ONLY, ERROR_ONLY_LIGHTGBM, ERROR_ONLY_OLS, WHERE
@@ -55,9 +55,7 @@ def draw(scores: ArmScores, path: str | Path) -> Path:
 def _panel(axes: Axes, own: list[Point]) -> None:
     for name, (look, label) in _INPUTS.items():
         path = [point for point in own if (point.cell.model, point.part("input")) == ("ridge", name)]
-        path.sort(key=lambda point: point.number("alpha"))
-        if path:
-            bars(axes, [point.number("alpha") for point in path], path, look, label)
+        series(axes, path, "alpha", look, label)
     for model, cuts, look, label in _LEVELS:
         for point in own:
             if (point.cell.model, point.part("input")) == (model, "error") and point.part("cut") in cuts:

@@ -78,6 +78,11 @@ class Point(NamedTuple):
         return half_width(self.r2)
 
     @property
+    def place(self) -> tuple[float, int]:
+        """Noise level and number of spectra that it was trained with."""
+        return self.cell.train_noise, self.cell.n_train
+
+    @property
     def matched(self) -> bool:
         """Whether it was tested at the noise level that it was trained at."""
         return self.cell.train_noise == self.cell.test_noise
@@ -180,10 +185,33 @@ def bars(
     axes.errorbar(x, value, (half, upper), capsize=2, label=label, **(given | options))
 
 
+def series(
+    axes: Axes, found: Iterable[Point], part: str, look: Look, label: str, *, apart: float = 1.0, runs: bool = False
+) -> None:
+    """Points against a numeric part of their setting, in its order, moved aside by a factor; single runs on demand."""
+    own = sorted(found, key=lambda point: point.number(part))
+    if not own:
+        return
+    x = [apart * point.number(part) for point in own]
+    bars(axes, x, own, look, label)
+    for place, point in zip(x, own, strict=True):
+        if runs:
+            seeds_of(axes, place, point, look)
+
+
 def published(axes: Axes, marks: Sequence[tuple[float, float]], label: str | None = None, marker: str = "o") -> None:
     """Hollow grey marks (x, y) of numbers that others measured on other data."""
     x, y = np.array(marks, dtype=float).reshape(-1, 2).T
     axes.plot(x, y, marker, mfc="none", color="0.55", ms=6, mew=1.0, label=label, zorder=1.5)
+
+
+def panel_grid(figure: Figure, number: int, columns: int, **options: Any) -> NDArray[Any]:
+    """So many panels in rows of so many at most, (rows, columns); those of the last row that are left stay hidden."""
+    columns = min(columns, number)
+    panels: NDArray[Any] = figure.subplots(-(-number // columns), columns, squeeze=False, **options)
+    for place, axes in enumerate(panels.flat):
+        axes.set_visible(place < number)
+    return panels
 
 
 def level_axis(axes: Axes, levels: Sequence[float]) -> dict[float, int]:

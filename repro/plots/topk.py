@@ -7,7 +7,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from repro.plots.looks import Look
-from repro.plots.matrix import SCALE, Point, bars, common_legend, fit_r2, heading, log_x, points, published, reference
+from repro.plots.matrix import SCALE, Point, common_legend, fit_r2, heading, log_x, points, published, reference, series
 from repro.plots.style import AMBER, BLUE, GREEN, GREY, ORANGE, PURPLE, count, save, style
 from repro.scores.arms import ArmScores
 from repro.scores.choice import candidates
@@ -56,10 +56,8 @@ def _panel(axes: Axes, scores: ArmScores, found: list[Point], tuned: Tuned, mode
         return
     n = max(point.cell.n_train for point in own)
     for (selector, (look, label)), apart in zip(_SELECTORS.items(), (0.97, 1.0, 0.985, 1.015, 1.03), strict=True):
-        series = [point for point in own if (point.part("selector"), point.cell.n_train) == (selector, n)]
-        series.sort(key=lambda point: point.number("k"))
-        if series:
-            bars(axes, [apart * point.number("k") for point in series], series, look, label)
+        chosen = [point for point in own if (point.part("selector"), point.cell.n_train) == (selector, n)]
+        series(axes, chosen, "k", look, label, apart=apart)
     if (model, level, n) in tuned:
         reference(axes, scores.measured(tuned[model, level, n]), "all pixels, settings by validation")
     if model == "ridge":
@@ -83,12 +81,5 @@ def _published_ridge(axes: Axes, scores: ArmScores, level: float, n: int) -> Non
     every = points(scores, experiment="topk_clean", n_train=n)
     clean = [point for point in every if point.cell.test_noise == level]
     if clean:
-        clean.sort(key=lambda point: point.number("k"))
-        bars(
-            axes,
-            [point.number("k") for point in clean],
-            clean,
-            _CLEAN,
-            "α = 100, trained without noise, tested at noise 1",
-        )
+        series(axes, clean, "k", _CLEAN, "α = 100, trained without noise, tested at noise 1")
         published(axes, TOPK_CLEAN, f"the same, 32 000 spectra ({WHERE})", _CLEAN.marker)

@@ -8,7 +8,19 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from repro.plots.looks import Look
-from repro.plots.matrix import MANY_LINES, SCALE, Point, bars, common_legend, fit_r2, heading, log_x, points, published
+from repro.plots.matrix import (
+    MANY_LINES,
+    SCALE,
+    Point,
+    bars,
+    common_legend,
+    fit_r2,
+    heading,
+    log_x,
+    panel_grid,
+    points,
+    published,
+)
 from repro.plots.style import MANY, MARKERS, count, save, style
 from repro.scores.arms import ArmScores
 from repro.scores.published_matrix import LIGHTGBM, LIGHTGBM_TREES, WHERE
@@ -30,13 +42,10 @@ def draw(scores: ArmScores, path: str | Path) -> Path:
     cut = [point for point in points(scores, experiment="trees_fixed", model="lightgbm") if point.matched]
     looks = _looks(stopped)
     levels = sorted({point.cell.train_noise for point in stopped})
-    columns = min(_COLUMNS, len(levels))
-    rows = -(-len(levels) // columns)
+    columns, rows = min(_COLUMNS, len(levels)), -(-len(levels) // _COLUMNS)
     with style():
         figure = Figure(figsize=(max(3.7 * columns, 8.0), 1.3 + 2.9 * rows), layout="constrained")
-        panels = figure.subplots(rows, columns, squeeze=False)
-        for place, axes in enumerate(panels.flat):
-            axes.set_visible(place < len(levels))
+        panels = panel_grid(figure, len(levels), _COLUMNS)
         for axes, level in zip(panels.flat, levels, strict=False):
             _panel(axes, level, stopped, cut, looks)
             axes.set(xlabel="trees", ylabel=SCALE if axes in panels[:, 0] else "R²")
@@ -62,14 +71,12 @@ def _panel(
 ) -> None:
     own = [point for point in stopped if point.cell.train_noise == level]
     size = max({point.cell.n_train for point in own}, key=lambda n: (sum(p.cell.n_train == n for p in own), n))
-    at = (level, size)
     for place, ((rate, leaves), look) in enumerate(looks.items()):
         fixed, ended = (
             [
                 point
                 for point in kind
-                if (point.cell.train_noise, point.cell.n_train) == at
-                and (point.number("rate"), point.number("leaves")) == (rate, leaves)
+                if point.place == (level, size) and (point.number("rate"), point.number("leaves")) == (rate, leaves)
             ]
             for kind in (cut, stopped)
         )
