@@ -11,11 +11,13 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from repro.errors import DataError, ParameterError
 from repro.models.encoder import Attention, Block
+from repro.models.swin import SwinNetwork, SwinShape
 from repro.models.vit import FAST, PUBLISHED, SMALL, Shape, Vit, VitNetwork, flops, parameters_by_part
 from repro.training.recipe import Recipe
 from tests.training.learnable import PIXELS, source, validation
 
 TINY = Shape(patch=8, width=32, depth=2, heads=4, ratio=2, pooler=False)
+SWIN = SwinShape(patch=2, window=4, width=8, depths=(2, 2), head=4)
 P = 64
 
 
@@ -240,6 +242,18 @@ def test_bfloat16_is_close_to_float32(shape):
     with torch.autocast("cpu", torch.bfloat16):
         rough = made(shown)
     assert torch.allclose(rough.float(), made(shown), rtol=0.03, atol=0.01)
+
+
+@pytest.mark.slow  # the compiler's imports
+@pytest.mark.parametrize(
+    "made", [network(replace(TINY, positions="rotary", norm_qk=True), training=True), SwinNetwork(SWIN, P), network()]
+)
+def test_it_compiles_in_one_piece(made):
+    whole = torch.compile(made, fullgraph=True, backend="eager")
+    torch.manual_seed(0)
+    given = whole(spectra())
+    torch.manual_seed(0)
+    assert torch.allclose(given, made(spectra()), rtol=1e-5, atol=1e-6)
 
 
 SMALLEST = Shape(patch=4, width=16, depth=1, heads=2, dropout=0.0, inputs="standardised", pooler=False)
