@@ -132,8 +132,9 @@ class Embedding(nn.Module):
             x: Tensor = self.map(flux[:, None]).transpose(1, 2)  #                    (b, T, D)
         else:
             x = self.map(flux.unfold(1, self.patch, self.step))
+        x = x.to(self.map.weight.dtype)  # blocks add up in float32 also where products are in bfloat16
         if self.cls is not None:
-            x = torch.cat([self.cls.to(x.dtype).expand(len(x), 1, -1), x], dim=1)
+            x = torch.cat([self.cls.expand(len(x), 1, -1), x], dim=1)
         if self.positions is not None:
             x = x + self.positions
         result: Tensor = self.dropout(x)

@@ -237,9 +237,10 @@ def test_dropout_is_for_training_alone_and_pieces_are_estimated_as_the_whole():
 
 
 @pytest.mark.parametrize("shape", [TINY, replace(TINY, pooling="mean", positions="rotary", norm_qk=True)])
-def test_bfloat16_is_close_to_float32(shape):
+def test_products_in_bfloat16_are_close_to_float32(shape):
     made, shown = network(shape), spectra()
     with torch.autocast("cpu", torch.bfloat16):
+        assert made.encoder[0](made.embed(shown)).dtype == torch.float32  # what blocks add is summed in full
         rough = made(shown)
     assert torch.allclose(rough.float(), made(shown), rtol=0.03, atol=0.01)
 
