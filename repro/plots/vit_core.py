@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from repro.plots.looks import look_of
 from repro.plots.matrix import legend_below
 from repro.plots.snr_curves import SNR_RANGE, filled_bins, left_out
-from repro.plots.style import GREY, WINE, compressed_below_zero, count, save, snr_ticks, style
+from repro.plots.style import GREY, MINUS, WINE, compressed_below_zero, count, save, snr_ticks, style
 from repro.scores import published
 from repro.scores.bins import FEWEST, SNR_EDGES
 from repro.scores.contenders import Contenders
@@ -106,7 +106,7 @@ def _name(result: Efficiency, m: int, sizes: Mapping[str, int]) -> str:
     """As the legend has it: the method, what it learnt from, and its R2 over all stars."""
     model = result.models[m]
     learnt = f"{count(sizes[model])} spectra" if sizes[model] else "no training"
-    return f"{display(model)} ({learnt}; all stars: {result.r2[m, 0, 0]:.3f})"
+    return f"{display(model)} ({learnt}; all stars: {result.r2[m, 0, 0]:.3f})".replace("-", MINUS)
 
 
 def _ceilings(axes: Axes, result: Efficiency) -> None:

@@ -47,7 +47,7 @@ def draw(known: Contenders, references: StarReferences, path: str | Path) -> Pat
         right.tick_params(labelleft=False)
         _forest(middle, values, names, ("attraction_off", "attraction"), ("stars off the nodes", "all stars"))
         middle.axvline(0.0, color="black", lw=0.8)
-        middle.set_xlabel("attraction: mean of cos(2π log g / 0.5) over predictions")
+        middle.set_xlabel("attraction: mean cos(2π log g / 0.5)")
         middle.set_ylabel("model")
         _forest(right, values, names, ("off_node/r2", "on_node/r2"), ("stars off the nodes", "stars on a node"))
         right.set_xlabel("R² of log g")
@@ -104,11 +104,9 @@ def _forest(
 ) -> None:
     looks = (Look(BLUE, "o", "none"), Look(AMBER, "D", "none"))
     for shift, what, label, look in zip((-0.13, 0.13), wanted, labels, looks, strict=True):
-        for place, address in enumerate(names):
-            value = values.get(f"{address}/{what}")
-            if isinstance(value, Scored):
-                shown = label if label not in axes.get_legend_handles_labels()[1] else None
-                bars_across(axes, [_interval(value)], [place + shift], look, shown)
+        found = [(place + shift, values.get(f"{address}/{what}")) for place, address in enumerate(names)]
+        known = [(y, _interval(value)) for y, value in found if isinstance(value, Scored)]
+        bars_across(axes, [one for _, one in known], [y for y, _ in known], look, label)
 
 
 def _interval(value: Scored) -> Interval:

@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from repro.plots.matrix import common_legend, heading
-from repro.plots.style import GREY, SKY, count, save, style
+from repro.plots.style import GREY, MINUS, SKY, count, save, style
 from repro.scores.bins import FEWEST, mae, r2
 from repro.scores.contenders import Contenders
 from repro.scores.names import display
@@ -78,4 +78,4 @@ def _panel(axes: Axes, truth: Array, prediction: Array, name: str) -> None:
         label = "median and quartiles of a node"
         axes.errorbar([n for n, _ in full], quartiles[1], bars, fmt="s", color="black", ms=4, capsize=2, label=label)
     numbers = f"R² {r2(truth, prediction):.3f}, MAE {mae(truth, prediction):.3f} dex, slope {slope:.2f}"
-    axes.set_title(f"{name}\n{numbers}", fontsize=8.5)
+    axes.set_title(f"{name}\n{numbers.replace('-', MINUS)}", fontsize=8.5)

@@ -9,8 +9,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from repro.plots.looks import look_of
-from repro.plots.matrix import Interval, bars, common_legend, half_width, heading
-from repro.plots.style import GREY, SKY, WINE, count, save, snr_ticks, style
+from repro.plots.matrix import common_legend, half_width, heading
+from repro.plots.style import GREY, MINUS, SKY, WINE, count, save, snr_ticks, style
 from repro.scores.arms import ArmScores, Rows
 from repro.scores.contenders import Contenders
 from repro.scores.interval import Measured
@@ -88,15 +88,19 @@ def _shrinkage(axes: Axes, scores: ArmScores, rows: Rows) -> None:
     if isinstance(slope, Measured) and isinstance(bias, Measured):
         ends = np.array([truth.min(), truth.max()])
         line = bias.value + (slope.value - 1.0) * (ends - truth.mean())
-        label = f"shrinkage: prediction = {slope.value:.2f} · truth + constant"
+        label = f"shrinkage: prediction = {slope.value:.2f} · truth + constant".replace("-", MINUS)
         axes.plot(ends, line, "-.", color=WINE, lw=1.8, label=label)
 
 
 def _scatters(axes: Axes, known: Contenders, name: str) -> None:
+    """Standard deviation of the residual in each bin; a bar ends at 0."""
     models: Sequence[str] = list(known.headline)
     for place, (model, rows) in enumerate(known.headline.items()):
         found, look = profile(known.scores, rows, name), look_of(model, models)
         width = np.ptp(found.middle) if len(found.middle) else 0.0
         shift = 0.004 * width * (place - 0.5 * len(models))
-        shown = [Interval(one.value, half_width(one)) for one in found.scatter]
-        bars(axes, found.middle + shift, shown, look, display(model), lw=1.8 if model == known.name else 1.0)
+        value = np.array([one.value for one in found.scatter])
+        half = np.array([half_width(one) for one in found.scatter])
+        form: dict[str, Any] = {"marker": look.marker, "ls": look.line, "color": look.colour, "ms": 4, "capsize": 2}
+        form |= {"lw": 1.8 if model == known.name else 1.0, "elinewidth": 1.0, "label": display(model)}
+        axes.errorbar(found.middle + shift, value, (np.minimum(half, value), half), **form)

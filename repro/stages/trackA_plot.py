@@ -2,8 +2,14 @@
 
 from functools import partial
 from pathlib import Path
+from types import ModuleType
 
 from repro.plots import (
+    attention_agreement,
+    attention_groups,
+    attention_heads,
+    attention_lines,
+    attention_pixels,
     training_curves,
     vit_ablations,
     vit_core,
@@ -36,11 +42,17 @@ def drawings(tables: Tables, models: Path) -> dict[str, Draw]:
     }
     for figure in (vit_ablations, vit_noise):
         if figure.drawable(known.scores):
-            drawn[figure.__name__.rpartition(".")[2]] = partial(figure.draw, known.scores)
+            drawn[_name(figure)] = partial(figure.draw, known.scores)
     curves = training_curves.read_curves(known.own, models)
     if training_curves.drawable(curves):
         drawn["training_curves"] = partial(training_curves.draw, curves)
-    return drawn
+    attention = (attention_lines, attention_heads, attention_groups, attention_agreement, attention_pixels)
+    return drawn | {_name(figure): partial(figure.draw, tables.attention) for figure in attention}
+
+
+def _name(figure: ModuleType) -> str:
+    """Of a figure: that of its module."""
+    return figure.__name__.rpartition(".")[2]
 
 
 if __name__ == "__main__":
