@@ -1,7 +1,8 @@
 """Spectra in tables: columns of wavelength, flux and what goes with them, one sample a row or one spectrum a row.
 
 This covers LAMOST's low-resolution spectra from DR8 on (extension 1, one row of vectors FLUX, IVAR, WAVELENGTH,
-ANDMASK, ORMASK), SDSS's (flux, loglam, ivar, and_mask) and whoever names columns plainly.
+ANDMASK, ORMASK), SDSS's (flux, loglam, ivar, and_mask), the table of PFS's own pfsObject files (lambda, flux,
+fluxVariance, mask, later wavelength, flux, error, mask; nanometres in vacuum and nJy) and whoever names columns so.
 """
 
 from collections.abc import Iterator, Mapping
@@ -18,9 +19,10 @@ _WAVE: Final = ("wavelength", "wave", "lambda", "lam", "wave_vac", "wave_air", "
 _FLUX: Final = ("flux", "flam", "f_lambda", "flux_lambda")
 _ERROR: Final = ("error", "err", "sigma", "uncertainty", "flux_error", "flux_err")
 _INVERSE: Final = ("ivar", "inverse_variance")
-_VARIANCE: Final = ("variance", "var")
+_VARIANCE: Final = ("variance", "var", "fluxvariance")
 _MASK: Final = ("andmask", "and_mask", "mask")  # LAMOST, SDSS: flagged in every exposure; 0 = good
 _TO_ANGSTROM: Final = {"angstrom": 1.0, "angstroms": 1.0, "a": 1.0, "0.1nm": 1.0, "nm": 10.0, "um": 1e4, "m": 1e10}
+_PFS: Final = {"wavelength": "nm", "lambda": "nm", "flux": "nJy"}  # where its columns say no unit
 _PER_FREQUENCY: Final = ("jy", "hz")  # in units of flux per unit frequency
 _MOST_SPECTRA: Final = 1_000_000
 
@@ -43,7 +45,10 @@ def read_columns(name: str, table: Any, header: Header) -> Iterator[Observed]:
         DataError: a unit that is not of length, a flux per unit frequency without wavelengths, vectors that do not
             fit, or what `checked` refuses.
     """
-    names, units = list(table.columns.names), {column.name: str(column.unit or "") for column in table.columns}
+    names = list(table.columns.names)
+    pfs = table.name == "FLUX_TABLE" or "fluxVariance" in names
+    implied = _PFS if pfs else {}
+    units = {each.name: str(each.unit or implied.get(each.name.lower(), "")) for each in table.columns}
     wave_name, flux_name = str(_named(names, _WAVE)), str(_named(names, _FLUX))
     wave = _column(name, table, wave_name)
     rows = 1 if wave.ndim == 1 else len(wave)
@@ -52,7 +57,8 @@ def read_columns(name: str, table: Any, header: Header) -> Iterator[Observed]:
     columns = {each: _column(name, table, each) for each in names if _role(each)}
     for row in range(rows):
         here = {each: values if wave.ndim == 1 else values[row] for each, values in columns.items()}
-        yield _spectrum(name if rows == 1 else f"{name}#{row}", here, (wave_name, flux_name), units, header)
+        called = name if rows == 1 else f"{name}#{row}"
+        yield _spectrum(called, here, (wave_name, flux_name), units, {"VACUUM": True, **header} if pfs else header)
 
 
 def _spectrum(name: str, columns: Columns, pair: tuple[str, str], units: Mapping[str, str], header: Header) -> Observed:

@@ -8,6 +8,7 @@ production descriptions of DR3, DR8; the pilot survey's order of rows, with the 
 refused). A sample is flagged where the and-mask is set: in every exposure.
 """
 
+import warnings
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Final
@@ -39,18 +40,26 @@ def read_fits(path: Path) -> Iterator[Observed] | None:
     from astropy.io import fits
 
     try:
-        with fits.open(path, memmap=False) as units:
-            _check_size(path, units)
-            header = _merged(units)
-            for number, unit in enumerate(units):
-                if isinstance(unit, fits.BinTableHDU | fits.TableHDU) and is_spectrum(unit.columns.names):
-                    return iter(list(read_columns(f"{path}", unit, {**header, **dict(unit.header)})))
-                if number == 0 and unit.is_image and _is_rows(unit):
-                    return iter([_from_rows(path, unit, header)])
+        with warnings.catch_warnings():
+            warnings.filterwarnings("error", message="File may have been truncated")
+            with fits.open(path, memmap=False) as units:
+                return _known(path, units)
     except DataError:
         raise
-    except (OSError, TypeError, ValueError, KeyError, IndexError, MemoryError, fits.VerifyError) as error:
+    except (OSError, TypeError, ValueError, LookupError, MemoryError, UserWarning, fits.VerifyError) as error:
         raise DataError(f"{path}: cannot be read as FITS ({_first_line(error)}); is it cut short?") from None
+
+
+def _known(path: Path, units: Any) -> Iterator[Observed] | None:
+    from astropy.io import fits
+
+    _check_size(path, units)
+    header = _merged(units)
+    for number, unit in enumerate(units):
+        if isinstance(unit, fits.BinTableHDU | fits.TableHDU) and is_spectrum(unit.columns.names):
+            return iter(list(read_columns(str(path), unit, {**header, **dict(unit.header)})))
+        if number == 0 and unit.is_image and _is_rows(unit):
+            return iter([_from_rows(path, unit, header)])
     return None
 
 

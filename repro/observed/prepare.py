@@ -194,8 +194,8 @@ def _too_little(name: str, wave: Array, seen: NDArray[np.bool_], missing: Missin
     if missing == "refuse":
         rule += f", or {WIDEST_HOLE} in a row. A model that declares missing = mask would fill them"
     return (
-        f"{name}: {lacking} of {N_PIXELS} pixels ({100 * lacking / N_PIXELS:.1f} %, up to {_widest(~seen)} in a row) are "
-        f"flagged or not covered (file: {wave[0]:.0f} to {wave[-1]:.0f} A); this model refuses spectra that {rule}"
+        f"{name}: {lacking} of {N_PIXELS} pixels ({100 * lacking / N_PIXELS:.1f} %, up to {_widest(~seen)} in a row) "
+        f"are flagged or not covered (file: {wave[0]:.0f} to {wave[-1]:.0f} A); this model refuses spectra that {rule}"
     )
 
 
