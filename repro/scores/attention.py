@@ -143,11 +143,10 @@ class AttentionScores:
 
     def peaks(self, where: str, name: str, count: int) -> list[tuple[float, float]]:
         """Wavelength [A] and share of the highest places that no neighbour exceeds, highest first."""
-        values = np.pad(self.mean(where, name), 1, constant_values=-np.inf)
-        inner = values[1:-1]
-        tops = np.flatnonzero((inner >= values[:-2]) & (inner > values[2:]))
-        order = tops[np.argsort(-inner[tops], kind="stable")][:count]
-        return [(float(self.wave(name)[place]), float(inner[place])) for place in order]
+        mean = self.mean(where, name)
+        tops = _tops(mean)
+        order = tops[np.argsort(-mean[tops], kind="stable")][:count]
+        return [(float(self.wave(name)[place]), float(mean[place])) for place in order]
 
     def lead(self, where: str, name: str, group: str) -> Scored:
         """Highest place that touches a group's windows over the highest that does not: above 1, the first peak."""
@@ -155,9 +154,9 @@ class AttentionScores:
         return _scored(maps[:, inside].max(axis=1) / maps[:, ~inside].max(axis=1))
 
     def rank(self, where: str, name: str, group: str) -> int:
-        """Number of the highest place that touches the windows of a group among all places, from 1."""
+        """Number of the highest place that touches a group's windows among the peaks, from 1: how many are higher."""
         mean = self.mean(where, name)
-        return 1 + int((mean > mean[self.window(name, group) > 0].max()).sum())
+        return 1 + int((mean[_tops(mean)] > mean[self.window(name, group) > 0].max()).sum())
 
     def ratio(self, where: str, name: str, first: str, second: str) -> Scored:
         """Highest place of a group's windows over that of another's."""
@@ -218,6 +217,12 @@ def _scored(samples: Array) -> Scored:
     """A number and its resamples (1 + B,)."""
     value, *replicates = samples.tolist()
     return Scored(value, tuple(replicates))
+
+
+def _tops(mean: Array) -> NDArray[np.intp]:
+    """Places that no neighbour exceeds; of equal neighbours the last."""
+    values = np.pad(mean, 1, constant_values=-np.inf)
+    return np.flatnonzero((mean >= values[:-2]) & (mean > values[2:]))
 
 
 def _enrichments(mean: Array, window: Array) -> Array:

@@ -12,7 +12,7 @@ attention/<where>/<map>/<group>/
     over_untrained               enrichment minus that of the same network before its training (not of occlusion)
   of attention and rollout also
     moved_low, moved_high        95 % interval of the enrichment over the places
-    rank                         number of its highest token among all tokens, from 1
+    rank                         number of its highest token among the peaks below, from 1
     lead                         its highest token over the highest elsewhere: above 1, the group is the first peak
 attention/<where>/<map>/
     effective_share              exp(entropy) over the number of places: 1 where the map is flat

@@ -68,6 +68,10 @@ def test_a_planted_window_is_found(table):
     assert found.rank(EVERY, "attention", "Na I") == 1 and found.lead(EVERY, "attention", "Na I").value > 100.0
     assert found.rank(EVERY, "attention", "Ca II triplet") == 2  # all others are equal
     assert found.ratio(EVERY, "attention", "Ca II triplet", "Na I").value == pytest.approx(0.001, rel=1e-4)
+    hills = np.full((12, 32), 1.0)
+    hills[:, 2:4], hills[:, 4:6], hills[:, 6:8], hills[:, 20:22] = 3.0, 9.0, 4.0, 2.0
+    found_hills = AttentionScores(with_map(table, "attention", shares(hills)))
+    assert found_hills.rank(EVERY, "attention", "Ca II triplet") == 2  # its 2.0 is a peak, 3.0 and 4.0 are slopes
     (wave, share), *_ = found.peaks(EVERY, "attention", 3)
     assert wave == pytest.approx(table.wave[16:24].mean()) and share == pytest.approx(2.0 / 2.03, rel=1e-4)
 
