@@ -22,7 +22,8 @@ PURPLE: Final = "#AA4499"
 SKY: Final = "#56B4E9"
 AMBER: Final = "#E69F00"
 GREY: Final = "#666666"
-WINE: Final = "#882255"  # Tol's muted scheme: of ceilings beside models
+WINE: Final = "#882255"  # Tol's muted scheme, this and the next: of ceilings beside models
+ROSE: Final = "#CC6677"
 MANY: Final = (BLUE, ORANGE, GREEN, PURPLE, SKY, AMBER, GREY)  # in this order for models and the like
 MARKERS: Final = "osD^vPX"  # one for each of them
 

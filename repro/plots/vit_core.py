@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from repro.plots.looks import look_of
 from repro.plots.matrix import legend_below
 from repro.plots.snr_curves import SNR_RANGE, filled_bins, left_out
-from repro.plots.style import GREY, MINUS, WINE, compressed_below_zero, count, save, snr_ticks, style
+from repro.plots.style import GREY, MINUS, ROSE, WINE, compressed_below_zero, count, save, snr_ticks, style
 from repro.scores import published
 from repro.scores.bins import FEWEST, SNR_EDGES
 from repro.scores.contenders import Contenders
@@ -26,7 +26,6 @@ from repro.scores.names import display
 Array = NDArray[np.float64]
 
 _OPTIMUM: Final = "mmse"
-_ROSE: Final = "#CC6677"
 # name in `Efficiency` -> colour, line, label
 _CEILINGS: Final = {
     _OPTIMUM: (WINE, "-", "ceiling: exact Bayes optimum of the flux, MMSE"),
@@ -35,7 +34,7 @@ _CEILINGS: Final = {
         ":",
         "van Trees bound of stars spread evenly over the box: does not bind these",
     ),
-    "median": (_ROSE, "--", "ceiling as published, from this kit's nodes: median of clip(1 − CRLB/V, 0, 1), V = 5/3"),
+    "median": (ROSE, "--", "ceiling as published, from this kit's nodes: median of clip(1 − CRLB/V, 0, 1), V = 5/3"),
 }
 _BAND: Final = (5.0, 95.0)  # percentiles of the resamples
 _VERSIONS: Final = ((published.README_CURVES, "o", "v1, README"), (published.PAPER_CURVES, "s", "v2, paper"))
@@ -125,7 +124,7 @@ def _published(axes: Axes) -> None:
     low, high = SNR_RANGE
     shown = np.array([(s, r) for s, r in zip(published.SNR, paper.r2max_median, strict=True) if low < s < high])
     label = f"ceiling, published (median over {count(paper.n_nodes)} nodes, V = 5/3; of these SNRs)"
-    axes.plot(*shown.T, "^", mfc="white", color=_ROSE, ms=6, label=label)
+    axes.plot(*shown.T, "^", mfc="white", color=ROSE, ms=6, label=label)
     for curves, marker, where in _VERSIONS:
         for name, values in curves.r2.items():
             look = look_of(_MODELS[name], [])

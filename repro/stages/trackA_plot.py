@@ -13,6 +13,7 @@ from repro.plots import (
     training_curves,
     vit_ablations,
     vit_core,
+    vit_gap,
     vit_lattice,
     vit_noise,
     vit_parity,
@@ -35,6 +36,7 @@ def drawings(tables: Tables, models: Path) -> dict[str, Draw]:
     known, references, result = tables.known, tables.references, tables.efficiency
     drawn: dict[str, Draw] = {
         "vit_core": partial(vit_core.draw, known, result),
+        "vit_gap": partial(vit_gap.draw, known, result),
         "vit_scaling": partial(vit_scaling.draw, known, result),
         "vit_residuals": partial(vit_residuals.draw, known),
         "vit_parity": partial(vit_parity.draw, known, references),

@@ -12,6 +12,7 @@ from repro.plots import (
     training_curves,
     vit_ablations,
     vit_core,
+    vit_gap,
     vit_lattice,
     vit_parity,
     vit_residuals,
@@ -92,6 +93,26 @@ def test_core_figure_leaves_out_bins_of_few_stars_and_ceilings_that_are_not_know
     numbers = [int(text.get_text()) for text in below.texts]
     assert sum(n >= 20 for n in numbers) == len(line_of(left, "ViT").get_xdata()) < len(numbers)
     assert sum(numbers) == np.sum((few.scores.table.snr >= 2.5) & (few.scores.table.snr <= 28.0))
+
+
+@pytest.mark.slow
+def test_gaps_are_those_of_the_same_stars_and_of_the_published_curves(known, tmp_path, drawn, inside_the_page):
+    refs = references(known)
+    vit_gap.draw(known, against_ceilings(known.predictions(), refs), tmp_path / "a.png")
+    whole(drawn[0], inside_the_page)
+    (axes,) = drawn[0].axes
+    table = known.scores.table
+    inside = (table.snr >= 8.5) & (table.snr < 12.5)
+    truth = table.truth[inside]
+    models = [table.predictions[row][inside] for row in known.headline["vit_small"]]
+    wanted = r2_of(truth, refs.optimum[inside]) - np.mean([r2_of(truth, one) for one in models])
+    line = line_of(axes, "ViT (small) to the exact")
+    place = np.argmin(np.abs(line.get_xdata() / np.sqrt(8.5 * 12.5) - 1.0))
+    assert line.get_ydata()[place] == pytest.approx(wanted, abs=1e-6)
+    # v1 at SNR 4.6 lies between 0.52 at 4.1 and 0.60 at 5.0, the published ceiling there is 0.6983
+    hollow = line_of(axes, "follows from the published curve (v1")
+    between = 0.52 + 0.08 * np.log(4.6 / 4.1) / np.log(5.0 / 4.1)
+    assert hollow.get_ydata()[np.argmin(np.abs(hollow.get_xdata() - 4.6))] == pytest.approx(0.6983 - between)
 
 
 def test_training_curves_mark_the_epoch_that_is_tested(known, tmp_path, drawn, inside_the_page):
@@ -250,7 +271,7 @@ def test_a_scale_without_choices_has_the_other_figures(known, tmp_path):
     refs = references(known)
     tables = SimpleNamespace(known=known, references=refs, efficiency=None, attention=None)
     names = set(drawings(tables, tmp_path))
-    assert {"vit_core", "vit_scaling", "vit_residuals", "vit_parity", "vit_lattice"} <= names
+    assert {"vit_core", "vit_gap", "vit_scaling", "vit_residuals", "vit_parity", "vit_lattice"} <= names
     assert not {"vit_ablations", "vit_noise", "training_curves"} & names
 
 
