@@ -174,7 +174,7 @@ def _resolution(spectrum: Observed, wishes: Wishes, wave: Array) -> tuple[float 
     known = min(resolution or np.inf, finest)
     if known < LEAST_RESOLUTION:
         why = f"its resolving power is {resolution:.0f}" if resolution else f"samples of {step:.2f} A"
-        text = f"{why}, which allows no more than R = {known:.0f}" if not resolution else why
+        text = f"{why}, allowing no more than R = {known:.0f}" if not resolution else why
         if not wishes.any_resolution:
             raise DataError(
                 f"{spectrum.name}: {text}; the models were trained on R = {resolution_of_pixels():.0f} (nominally "

@@ -36,13 +36,14 @@ class Screen:
         """One row a spectrum, at most so many, and what the columns mean."""
         table = _table("spectrum", ("log g", "± noise", "± expected", "SNR", "covered"))
         table.add_column("remarks", overflow="fold")
-        for one in estimates[:most]:
+        names = _short([one.name for one in estimates])
+        for one, name in zip(estimates[:most], names, strict=False):
             numbers = (_number(one.log_g), _number(one.spread), _number(one.expected), _number(one.snr, 1))
             if one.refused:
-                table.add_row(escape(one.name), *[""] * 5, f"REFUSED: {escape(_without_name(one))}")
+                table.add_row(escape(name), *[""] * 5, f"REFUSED: {escape(_without_name(one))}")
             else:
                 share = f"{100 * one.coverage:.1f} %"
-                table.add_row(escape(one.name), *numbers, share, escape("; ".join(one.warnings)))
+                table.add_row(escape(name), *numbers, share, escape("; ".join(one.warnings)))
         self._console.print(table)
         if len(estimates) > most:
             self.say(f"{len(estimates) - most} more spectra are not shown; --csv or --json give all.")
@@ -101,6 +102,12 @@ def _table(first: str, numbers: Sequence[str]) -> Table:
 
 def _number(value: float, decimals: int = 2) -> str:
     return "–" if math.isnan(value) else f"{value:.{decimals}f}"
+
+
+def _short(names: Sequence[str]) -> list[str]:
+    """Names without folders, where these do not tell spectra apart."""
+    short = [Path(name).name for name in names]
+    return short if len(set(short)) == len(set(names)) else list(names)
 
 
 def _without_name(one: Estimate) -> str:
