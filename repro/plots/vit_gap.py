@@ -1,7 +1,7 @@
 """How far the transformer stays below its ceilings, against SNR; beside it what was stated and what was published."""
 
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -84,4 +84,5 @@ def _published(axes: Axes) -> None:
     for number, place in enumerate(zip(snr, gap, strict=True)):
         side, align = (7, "left") if number % 2 == 0 else (-7, "right")
         text = f"{place[1]:g} {names[number]}"
-        axes.annotate(text, place, (side, -3), textcoords="offset points", fontsize=7, color="0.25", ha=align)
+        form: dict[str, Any] = {"textcoords": "offset points", "fontsize": 7, "color": "0.25", "ha": align}
+        axes.annotate(text, place, (side, -3), bbox={"fc": "white", "ec": "none", "alpha": 0.7, "pad": 0.6}, **form)

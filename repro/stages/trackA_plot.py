@@ -19,6 +19,7 @@ from repro.plots import (
     vit_parity,
     vit_residuals,
     vit_scaling,
+    vit_types,
 )
 from repro.scores.track_a import Tables
 from repro.stages.figures import Draw, write_figures
@@ -39,6 +40,7 @@ def drawings(tables: Tables, models: Path) -> dict[str, Draw]:
         "vit_gap": partial(vit_gap.draw, known, result),
         "vit_scaling": partial(vit_scaling.draw, known, result),
         "vit_residuals": partial(vit_residuals.draw, known),
+        "vit_types": partial(vit_types.draw, known),
         "vit_parity": partial(vit_parity.draw, known, references),
         "vit_lattice": partial(vit_lattice.draw, known, references),
     }

@@ -17,6 +17,7 @@ from repro.plots import (
     vit_parity,
     vit_residuals,
     vit_scaling,
+    vit_types,
 )
 from repro.scores import published
 from repro.scores.ceiling_gap import against_ceilings
@@ -224,6 +225,22 @@ def test_residuals_show_every_star_and_the_line_of_shrinkage(known, tmp_path, dr
     assert np.min(np.abs(bins.get_ydata() - wanted)) < 1e-6
 
 
+@pytest.mark.slow
+def test_errors_by_type_are_means_of_their_stars(known, tmp_path, drawn, inside_the_page):
+    vit_types.draw(known, tmp_path / "a.png")
+    whole(drawn[0], inside_the_page)
+    (axes,) = drawn[0].axes
+    table = known.scores.table
+    giants = table.truth < 2.5
+    rows = known.headline["lightgbm"]
+    wanted = np.mean([np.mean(np.abs(table.predictions[row] - table.truth)[giants]) for row in rows])
+    handles, labels = axes.get_legend_handles_labels()
+    assert handles[labels.index("LightGBM")][0].get_ydata()[0] == pytest.approx(wanted, abs=1e-6)
+    assert f"{giants.sum()} stars" in axes.get_xticklabels()[0].get_text()
+    hollow = line_of(axes, "ViT, published")
+    assert hollow.get_ydata().tolist() == [0.430, 0.417, 0.466]
+
+
 def test_parity_shows_the_numbers_of_the_run_and_the_nodes(known, tmp_path, drawn, inside_the_page):
     refs = references(known)
     vit_parity.draw(known, refs, tmp_path / "a.png")
@@ -271,7 +288,7 @@ def test_a_scale_without_choices_has_the_other_figures(known, tmp_path):
     refs = references(known)
     tables = SimpleNamespace(known=known, references=refs, efficiency=None, attention=None)
     names = set(drawings(tables, tmp_path))
-    assert {"vit_core", "vit_gap", "vit_scaling", "vit_residuals", "vit_parity", "vit_lattice"} <= names
+    assert {"vit_core", "vit_gap", "vit_types", "vit_scaling", "vit_residuals", "vit_parity", "vit_lattice"} <= names
     assert not {"vit_ablations", "vit_noise", "training_curves"} & names
 
 
