@@ -100,7 +100,7 @@ def cell_items(scores: ArmScores) -> Iterator[Item]:
         for metric in _METRICS:
             yield f"{cell.address}/{metric}", scores.measured(rows, metric).scored(), where
         for fact, runs in scores.facts(rows).items():
-            if fact in FACTS:
+            if fact in FACTS and cell.train_noise == cell.test_noise:  # the same network at another noise has the same
                 yield f"{cell.address}/{fact}", _fact(runs), where
         matched = _matched(scores, cell)
         if matched:

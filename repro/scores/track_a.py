@@ -17,12 +17,14 @@ repro.scores.vit_size            vit/parameters/, of the network itself; needs t
 There is one signal-to-noise ratio: the median over the pixels of a star's noise-free flux over its error at noise level
 1. The published column, their 95th percentile, is the control `snr_column`.
 
-Values that the largest size of a scale decides (headline, gain, gap, eta, validation) say in their conditions `model`,
-`n_train` and `recipe`: `published` for the published architecture under the published recipe, `short` for the stand-in.
+Values of the largest size of a scale (headline, gain, gap, eta, validation) say in their conditions `model`, `n_train`
+and `recipe`: `published` where every run of the published architecture had the published 200 epochs in batches
+of 256, otherwise `short`.
 
 Needs numpy and scipy alone (and h5py to read files), so that stored evidence can be judged without torch or pandas.
 """
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
@@ -40,6 +42,7 @@ from repro.scores.efficiency import Efficiency
 from repro.scores.growth import growth_items
 from repro.scores.headline import definition_items, headline_items, star_items
 from repro.scores.node_lattice import lattice_items
+from repro.scores.published_vit import BATCH, EPOCHS
 from repro.scores.published_vit_items import published_items
 from repro.scores.residual_profiles import residual_items
 from repro.scores.sensitivity import Item
@@ -87,8 +90,12 @@ class Tables:
 
     @property
     def recipe(self) -> str:
-        """That of the headline, see the module."""
-        return "published" if self.known.name == PUBLISHED_MODEL else "short"
+        """That of the headline, see the module: by the updates that its runs had."""
+        main = self.known.main
+        planned = EPOCHS * math.ceil(main.n_train / BATCH)
+        steps = self.known.scores.facts(main).get("steps", ())
+        whole = main.model == PUBLISHED_MODEL and bool(steps) and all(run == planned for run in steps)
+        return "published" if whole else "short"
 
 
 def families(tables: Tables) -> Iterator[Family]:

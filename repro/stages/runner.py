@@ -82,8 +82,12 @@ def write_json(path: str | Path, content: Mapping[str, Any]) -> None:
         temporary.write_text(text + "\n", encoding="utf-8")
 
 
-def write_provenance(run: Run, folder: str | Path) -> None:
-    """Write the volatile part of a run to `folder`/provenance.json: device, versions, wall time, revision, date."""
+def write_provenance(run: Run, folder: str | Path, more: Mapping[str, Any] | None = None) -> None:
+    """Write the volatile part of a run to `folder`/provenance.json: device, versions, wall time, revision, date.
+
+    Args:
+        more: what else is to be told, by name.
+    """
     import torch
 
     gpu = torch.cuda.get_device_name(0) if run.device == "cuda" else None
@@ -97,11 +101,13 @@ def write_provenance(run: Run, folder: str | Path) -> None:
         "device": run.device,
         "gpu": gpu,
         "cuda": torch.version.cuda if gpu else None,
+        "driver": _driver() if gpu else None,
         "precision": "float64",
         "mode": "strict",
         "python": platform.python_version(),
         "packages": {name: version(name) for name in ("torch", "numpy", "scipy", "h5py", "dvc")},
         "seconds": _durations(),
+        **(more or {}),
     }
     write_json(Path(folder) / "provenance.json", content)
 
@@ -142,6 +148,16 @@ def _revision() -> str | None:
     except FileNotFoundError:
         return None
     return answer.stdout.strip() or None
+
+
+def _driver() -> str | None:
+    """Version of the GPU's driver; None where its tool is not at hand."""
+    query = ["nvidia-smi", "--query-gpu=driver_version", "--format=csv,noheader"]
+    try:
+        answer = subprocess.run(query, capture_output=True, text=True, check=False)
+    except FileNotFoundError:
+        return None
+    return answer.stdout.strip().partition("\n")[0] or None
 
 
 def _processor() -> str | None:

@@ -4,6 +4,7 @@ import json
 import re
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -20,6 +21,7 @@ from repro.scores.attention_items import attention_items
 from repro.scores.bins import mae, r2
 from repro.scores.bootstrap import Undefined
 from repro.scores.ceiling_gap import ceiling_items
+from repro.scores.contenders import Contenders
 from repro.scores.headline import headline_items, star_items
 from repro.scores.star_references import StarReferences
 from repro.scores.track_a import ARMS, ATTENTION, BASELINES, FILES, REFERENCES, Tables, compared, families
@@ -102,7 +104,7 @@ def test_the_claims_can_read_it(evidence):
     value = parsed.values["headline/r2"]
     assert value.estimate.runs == 3 and value.estimate.seeded and value.estimate.bootstrap > 0
     assert {k: value.conditions[k] for k in ("model", "recipe", "n_train", "level", "seeds")} == {
-        "model": "vit", "recipe": "published", "n_train": 8000, "level": 1.0, "seeds": 3,
+        "model": "vit", "recipe": "short", "n_train": 8000, "level": 1.0, "seeds": 3,
     }  # fmt: skip
     assert parsed.values["baseline/template/r2"].estimate.seeded is False
 
@@ -177,6 +179,17 @@ def test_other_stars_and_missing_files_are_refused(root, tmp_path):
 def test_it_needs_no_torch():
     code = "import sys, repro.scores.track_a; sys.exit('torch' in sys.modules or 'pandas' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], cwd=Path(__file__).parents[2], check=False).returncode == 0
+
+
+def test_the_recipe_is_the_published_one_after_all_of_its_updates(known):
+    rows = known.own.rows(experiment="main", n_train=8000)
+
+    def recipe(steps):
+        facts = tuple(json.dumps({"steps": steps}) if row in rows else f for row, f in enumerate(known.own.facts))
+        return Tables(Contenders(replace(known.own, facts=facts), known.baselines), references(known), None).recipe
+
+    assert recipe(200 * 32) == "published"  # 32 batches of 256 hold 8000 spectra
+    assert recipe(199 * 32) == recipe(200 * 31) == "short"
 
 
 def test_scores_of_the_headline_are_those_of_its_predictions(known):
