@@ -43,7 +43,7 @@ class Row(NamedTuple):
 
 def drawable(scores: ArmScores) -> bool:
     """Whether there are settings to compare."""
-    return bool(_rows(scores))
+    return bool(ablations(scores) or _others(scores))
 
 
 def draw(scores: ArmScores, path: str | Path) -> Path:
