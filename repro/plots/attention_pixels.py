@@ -52,9 +52,7 @@ def _panel(axes: Axes, table: AttentionTable, number: int, span: tuple[float, fl
     profiles = table.profiles[:, number] * len(table.wave)
     highest = float(np.nanmax(profiles))
     flux = table.flux[number] / table.flux[number].max()
-    axes.plot(
-        wave, highest * flux[inside], color=GREY, lw=0.6, alpha=0.7, label="mean flux / largest, scaled to the axis"
-    )
+    axes.plot(wave, highest * flux[inside], color=GREY, lw=0.6, alpha=0.7, label="mean flux, scaled to the axis")
     for (label, colour), profile in zip(_CURVES, profiles, strict=True):
         axes.plot(wave, profile[inside], color=colour, lw=1.0, label=label)
     axes.set_xlim(*span)
