@@ -1,7 +1,6 @@
 """Predicted against true gravity, star by star: the transformer, the best baseline and the exact Bayes optimum."""
 
 from pathlib import Path
-from typing import Final
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -9,7 +8,8 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from repro.plots.matrix import common_legend, heading
-from repro.plots.style import GREY, MINUS, SKY, count, save, style
+from repro.plots.node_stars import node_stars
+from repro.plots.style import MINUS, count, save, style
 from repro.scores.bins import FEWEST, mae, r2
 from repro.scores.contenders import Contenders
 from repro.scores.names import display
@@ -17,8 +17,6 @@ from repro.scores.node_lattice import STEP, on_node
 from repro.scores.star_references import StarReferences
 
 Array = NDArray[np.float64]
-
-_CROWD: Final = 500.0  # stars that can be drawn in full colour side by side
 
 
 def draw(known: Contenders, references: StarReferences, path: str | Path) -> Path:
@@ -62,10 +60,8 @@ def _shown(known: Contenders, references: StarReferences) -> dict[str, Array]:
 def _panel(axes: Axes, truth: Array, prediction: Array, name: str) -> None:
     known = np.isfinite(prediction)
     truth, prediction = truth[known], prediction[known]
-    nodes, alpha = on_node(truth), float(np.clip(_CROWD / len(truth), 0.08, 0.6))
-    for members, colour, label in ((nodes, GREY, "a star on a node"), (~nodes, SKY, "a star between two nodes")):
-        axes.plot(truth[members], prediction[members], ".", color=colour, ms=3, alpha=alpha, rasterized=True)
-        axes.plot([], [], ".", color=colour, ms=6, label=label)
+    node_stars(axes, truth, prediction, truth)
+    nodes = on_node(truth)
     ends = np.array([truth.min(), truth.max()])
     axes.plot(ends, ends, "-", color="black", lw=0.8, label="prediction = truth")
     slope, start = np.polyfit(truth, prediction, 1)

@@ -10,12 +10,12 @@ from matplotlib.figure import Figure
 
 from repro.plots.looks import look_of
 from repro.plots.matrix import common_legend, half_width, heading
-from repro.plots.style import GREY, MINUS, SKY, WINE, count, save, snr_ticks, style
+from repro.plots.node_stars import node_stars
+from repro.plots.style import MINUS, WINE, count, save, snr_ticks, style
 from repro.scores.arms import ArmScores, Rows
 from repro.scores.contenders import Contenders
 from repro.scores.interval import Measured
 from repro.scores.names import display
-from repro.scores.node_lattice import on_node
 from repro.scores.parts import Part
 from repro.scores.residual_profiles import AXES, profile, values_of
 
@@ -26,17 +26,17 @@ _NAMES: Final = {
     "snr": "SNR: median of noise-free flux / error",
 }
 _INK: Final = "black"  # of the main model
-_CROWD: Final = 500.0  # stars that can be drawn in full colour side by side
 
 
 def draw(known: Contenders, path: str | Path) -> Path:
     """Above: the stars of the first run of the main model, mean residual and scatter. Below: scatter of every model."""
     scores, rows = known.scores, known.scores.rows(known.main)
+    residual = scores.table.predictions[rows[0]] - scores.table.truth
     with style():
         figure = Figure(figsize=(13.2, 7.4), layout="constrained")
         above, below = figure.subplots(2, len(AXES), sharey="row", sharex="col", height_ratios=(3, 2))
         for axes, name in zip(above, AXES, strict=True):
-            _stars(axes, scores, rows, name)
+            node_stars(axes, values_of(scores, name), residual, scores.table.truth)
             _profile(axes, scores, rows, name)
             axes.axhline(0.0, color="black", lw=0.6)
         _shrinkage(above[AXES.index("log_g")], scores, rows)
@@ -58,16 +58,6 @@ def draw(known: Contenders, path: str | Path) -> Path:
             "no R² of bins: it would depend on how far the labels of a bin spread",
         )
         return save(figure, path)
-
-
-def _stars(axes: Axes, scores: ArmScores, rows: Rows, name: str) -> None:
-    residual = scores.table.predictions[rows[0]] - scores.table.truth
-    values, nodes = values_of(scores, name), on_node(scores.table.truth)
-    alpha = float(np.clip(_CROWD / len(residual), 0.08, 0.6))
-    for members, colour, label in ((nodes, GREY, "log g on a node"), (~nodes, SKY, "log g between two nodes")):
-        form: dict[str, Any] = {"color": colour, "ms": 2.5, "alpha": alpha, "rasterized": True}
-        axes.plot(values[members], residual[members], ".", **form)
-        axes.plot([], [], ".", color=colour, ms=6, label=f"a star, {label}")
 
 
 def _profile(axes: Axes, scores: ArmScores, rows: Rows, name: str) -> None:
