@@ -316,7 +316,7 @@ def test_raw_inputs_cost_no_pass_over_the_spectra():
 
 
 def test_the_declared_shapes_fit_the_spectra():
-    assert (SMALL.tokens(4096), FAST.sequence(4096), PUBLISHED.sequence(4096)) == (32, 256, 257)
+    assert (SMALL.tokens(4096), FAST.sequence(4096), PUBLISHED.sequence(4096)) == (32, 257, 257)
     assert parameters_by_part(SMALL, 4096)["used"] == 110_593
 
 
