@@ -53,6 +53,14 @@ class Attentive(Protocol):
         ...
 
 
+class Networks(NamedTuple):
+    """One network after and before its training, and after that of another run where there was one."""
+
+    trained: Attentive
+    untrained: Attentive
+    another: Attentive | None = None
+
+
 class Looks(NamedTuple):
     """What one network does with n spectra; maps are the shares of an `AttentionTable`."""
 
@@ -64,7 +72,7 @@ class Looks(NamedTuple):
 
 
 def attention_table(
-    networks: tuple[Attentive, Attentive],
+    networks: Networks,
     label: tuple[float, float],
     data: Data,
     differentiate: Differentiate,
@@ -80,7 +88,7 @@ def attention_table(
     like the star whose attention was published.
 
     Args:
-        networks: after and before its training.
+        networks: of one shape.
         label: offset and unit [dex] of what they give.
         data: of which the test stars are shown at level 1, and the validation stars give the mean flux.
         differentiate: derivatives of the spectra with respect to the five labels.
@@ -96,21 +104,25 @@ def attention_table(
         DataError: a set or the grid is damaged, or they do not belong together.
     """
     observed, clean = chosen_stars(data, most)
-    trained, untrained = networks
+    trained = networks.trained
+    shown = [(trained, observed.x), (trained, clean), (networks.untrained, observed.x)]
+    if networks.another is not None:
+        shown.append((networks.another, observed.x))
     mean = data.val.flux.mean(axis=0, dtype=np.float64).astype(np.float32)
     looks = []
-    for step, (network, flux) in enumerate(((trained, observed.x), (trained, clean), (untrained, observed.x))):
-        report(step, len(VARIANTS))
+    for step, (network, flux) in enumerate(shown):
+        report(step, len(shown) + 1)
         looks.append(look(network, flux, observed.error, mean, data.device))
+    report(len(shown), len(shown) + 1)
     changes = occlusion(trained, observed.x, mean, windows, data.device)
     looks[0].maps[MAPS.index("occlusion")] = _shares(np.abs(changes[:, : -len(windows)]))
-    report(len(VARIANTS), len(VARIANTS))
+    report(len(shown) + 1, len(shown) + 1)
     shares, profile = _fisher(observed, differentiate, trained.shape)
     members = classes_of(observed.labels[:, LABELS.index("log_g")]).values()
     offset, unit = label
     return AttentionTable(
         model=name,
-        variants=VARIANTS,
+        variants=VARIANTS[: len(shown)],
         maps=MAPS,
         references=REFERENCES,
         groups=tuple(windows),

@@ -19,7 +19,7 @@ Array = NDArray[np.float64]
 MAPS: Final = ("attention", "rollout", "saliency", "grad_input", "occlusion")
 REFERENCES: Final = ("fisher", "fisher_marginal")
 NOISY: Final = "noisy"
-VARIANTS: Final = (NOISY, "clean", "untrained")
+VARIANTS: Final = (NOISY, "clean", "untrained", "another")
 BY_TOKEN: Final = MAPS[:2]  # that are even over a token
 
 # class -> log g [dex] from (included) and to (excluded); the published limits
@@ -45,8 +45,8 @@ class AttentionTable:
     grad_input: |sum over the cell of d log g / d flux (flux - mean flux)|.
     occlusion: |change of the estimate| when the cell shows the mean flux instead; of the first variant alone.
 
-    Variants are `VARIANTS`: the trained network on noisy stars (level 1) and on the same without noise; and the
-    network with its initial weights, on the noisy ones.
+    Variants are `VARIANTS`: the trained network on noisy stars (level 1) and on the same without noise; the network
+    with its initial weights, on the noisy ones; and, where there is one, the same network trained in another run.
 
     References are `REFERENCES`: the Fisher information on log g that each cell holds under the same errors, the other
     labels known (dF/dlog g / sigma)^2, or unknown: the same of what is left of dF/dlog g, in units of sigma, beside

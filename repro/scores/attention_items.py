@@ -18,6 +18,7 @@ attention/<where>/<map>/
     effective_share              exp(entropy) over the number of places: 1 where the map is flat
     noise_correlation            rank correlation with the map of the same stars without noise (not of occlusion)
     untrained_correlation        rank correlation with the map of the untrained network (not of occlusion)
+    run_correlation              rank correlation with the map of the network trained in another run, where there is one
   of attention and rollout also
     ca_ii_over_na_i              highest token in the windows of the Ca II triplet over that of Na I
     peak<1..6>/{wave,share}      highest local maxima: middle of the token [A, vacuum], share of the map
@@ -31,13 +32,14 @@ from collections.abc import Iterator, Mapping
 from itertools import combinations
 from typing import Any, Final
 
-from repro.experiments.attention_table import BY_TOKEN, CLASSES, NOISY, VARIANTS, AttentionTable
+from repro.experiments.attention_table import BY_TOKEN, CLASSES, NOISY, AttentionTable
 from repro.scores.attention import EVERY, AttentionScores
 from repro.scores.bootstrap import Scored
 
 Item = tuple[str, float | Scored, Mapping[str, Any]]  # address, value, and how its conditions differ
 
 _CONTROLLED: Final = ("attention", "rollout", "saliency", "grad_input")  # known of the untrained network too
+_CONTROLS: Final = {"clean": "noise_correlation", "untrained": "untrained_correlation", "another": "run_correlation"}
 _PEAKS: Final = 6  # as many as were published
 _CALCIUM: Final = "Ca II triplet"
 _SODIUM: Final = "Na I"
@@ -98,8 +100,9 @@ def _group_values(scores: AttentionScores, where: str, name: str, group: str) ->
 def _map_values(scores: AttentionScores, where: str, name: str) -> Iterator[tuple[str, float | Scored]]:
     yield "effective_share", scores.effective_share(where, name)
     if name in _CONTROLLED:
-        for other, what in zip(VARIANTS[1:], ("noise_correlation", "untrained_correlation"), strict=True):
-            yield what, scores.agreement(where, name, name, (NOISY, other))
+        for variant, what in _CONTROLS.items():
+            if variant in scores.table.variants:
+                yield what, scores.agreement(where, name, name, (NOISY, variant))
     if name in BY_TOKEN:
         if {_CALCIUM, _SODIUM} <= set(scores.table.groups):
             yield "ca_ii_over_na_i", scores.ratio(where, name, _CALCIUM, _SODIUM)

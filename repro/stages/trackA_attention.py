@@ -4,7 +4,7 @@ from pathlib import Path
 
 from repro.bounds.stars import differentiator
 from repro.errors import DataError
-from repro.experiments.attention import attention_table, initial
+from repro.experiments.attention import Networks, attention_table, initial
 from repro.experiments.data import Data
 from repro.instrument.pixels import pixel_centres
 from repro.models.vit import Vit, VitNetwork
@@ -19,17 +19,19 @@ from repro.view.identifications import line_groups
 def main(run: Run) -> None:
     """Write results/trackA/attention.h5."""
     params, vit = run.params, run.params.size.trackA
-    path, n = main_network(MODELS_A, vit.sizes[-1]), vit.sizes[-1]
+    n = vit.sizes[-1]
+    path = main_network(MODELS_A, n)
     model = Vit.load(path, run.device)
-    network = model.network.eval()
-    assert isinstance(network, VitNetwork)
+    network = _network(model)
+    second = other_run(path)
+    another = _network(Vit.load(second, run.device)) if second.exists() else None
     data = Data(SPECTRA, params.seed, params.noise, run.device)
     with open_set(set_path("test")) as stars:
         mode = stars.mode
     wave = pixel_centres()
     with progress("attention") as report:
         attention_table(
-            (network, initial(network, params.seed)),
+            Networks(network, initial(network, params.seed), another),
             model.label,
             data,
             differentiator(NodeGrid.read(NODES_5D), mode),
@@ -55,6 +57,17 @@ def main_network(folder: Path, n: int) -> Path:
             "trackA-train again"
         )
     return found[0]
+
+
+def other_run(path: Path) -> Path:
+    """Where the same network would be that was trained in run 1."""
+    return path.with_name(path.name.replace("_seed0.", "_seed1."))
+
+
+def _network(model: Vit) -> VitNetwork:
+    network = model.network.eval()
+    assert isinstance(network, VitNetwork)
+    return network
 
 
 if __name__ == "__main__":

@@ -9,12 +9,12 @@ from torch import nn
 
 from repro.bounds.stars import StarSlopes
 from repro.errors import DataError, ParameterError
-from repro.experiments.attention import attention_table, initial, look, occlusion, rollout, spread
+from repro.experiments.attention import Networks, attention_table, initial, look, occlusion, rollout, spread
 from repro.experiments.attention_table import CLASSES, MAPS
 from repro.files import sha256
 from repro.models.vit import PUBLISHED, Shape, Vit, VitNetwork
 from repro.scores.attention import EVERY, AttentionScores
-from repro.stages.trackA_attention import main_network
+from repro.stages.trackA_attention import main_network, other_run
 from repro.training.recipe import Recipe
 from tests.experiments.small import SmallData
 
@@ -160,9 +160,9 @@ def test_occlusion_against_one_piece_at_a_time():
             np.testing.assert_allclose(found[:, place], after - before, rtol=1e-9, atol=1e-12)
 
 
-def small_table(trained, untrained, jacobian, data=None, label=(3.0, 1.2)):
+def small_table(trained, untrained, jacobian, data=None, label=(3.0, 1.2), another=None):
     return attention_table(
-        (trained, untrained),
+        Networks(trained, untrained, another),
         label,
         data or SmallData(folder=None, seed=1, noise=1.0),
         slopes(jacobian),
@@ -215,6 +215,18 @@ def test_a_network_that_looks_at_one_window_is_found(jacobian):
     assert scores.occluded(EVERY, "Ca II triplet").value == pytest.approx(0.0, abs=1e-6)
 
 
+def test_the_map_of_another_run_is_beside_where_there_is_one(jacobian):
+    weights = np.random.default_rng(4).normal(size=PIXELS)
+    one, two = Weighted(weights), Weighted(weights[::-1].copy(), token=4)
+    table = small_table(one, Weighted(np.ones(PIXELS)), jacobian, another=two)
+    assert table.variants == ("noisy", "clean", "untrained", "another")
+    alone = small_table(two, Weighted(np.ones(PIXELS)), jacobian)
+    assert alone.variants == ("noisy", "clean", "untrained")
+    np.testing.assert_array_equal(table.values[3, :4], alone.values[0, :4])
+    same = AttentionScores(small_table(one, one, jacobian, another=one))
+    assert same.agreement(EVERY, "saliency", "saliency", ("noisy", "another")).value == pytest.approx(1.0)
+
+
 @pytest.mark.parametrize("pooling", ["cls", "mean"])
 def test_table_of_a_transformer(pooling, jacobian, tmp_path):
     net = network(replace(SHAPE, pooling=pooling)).float()
@@ -256,4 +268,6 @@ def test_the_network_of_the_largest_size_and_first_run_is_taken(tmp_path):
     with pytest.raises(DataError, match="0 main networks of 8000 spectra and run 0.*run stage trackA-train again"):
         main_network(tmp_path, 8000)
     (tmp_path / "main_vit_small_n8000_seed0.safetensors").touch()
-    assert main_network(tmp_path, 8000).name == "main_vit_small_n8000_seed0.safetensors"
+    found = main_network(tmp_path, 8000)
+    assert found.name == "main_vit_small_n8000_seed0.safetensors"
+    assert other_run(found).exists()
