@@ -173,8 +173,8 @@ def _resolution(spectrum: Observed, wishes: Wishes, wave: Array) -> tuple[float 
     finest = 0.5 * (FIRST_EDGE + LAST_EDGE) / (2.0 * step)  # two samples a width
     known = min(resolution or np.inf, finest)
     if known < LEAST_RESOLUTION:
-        why = f"its resolving power is {resolution:.0f}" if resolution else f"samples of {step:.2f} A"
-        text = f"{why}, allowing no more than R = {known:.0f}" if not resolution else why
+        sampled = f"samples of {step:.2f} A, allowing no more than R = {finest:.0f}"
+        text = f"its resolving power is {known:.0f}" if known == resolution else sampled
         if not wishes.any_resolution:
             raise DataError(
                 f"{spectrum.name}: {text}; the models were trained on R = {resolution_of_pixels():.0f} (nominally "

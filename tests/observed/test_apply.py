@@ -67,13 +67,13 @@ def test_the_same_stars_from_fits_files_get_the_same_estimates(place: Path, tmp_
 
 def test_redraws_spread_as_noise_does(place: Path) -> None:
     """For a linear model the spread is sqrt(sum (c s)^2), whatever the spectrum."""
-    found = list(Application(stored(), redraws=Redraws(64, seed=1)).files([place / "test.h5"], slice(0, 40)))
+    found = list(Application(stored(), redraws=Redraws(32, seed=1)).files([place / "test.h5"], slice(0, 24)))
     with open_set(place / "test.h5") as spectra:
-        _, error = spectra.read(slice(0, 40))
+        _, error = spectra.read(slice(0, 24))
     wanted = np.sqrt(model().coefficients ** 2 @ error.T.astype(float) ** 2)
     ratio = np.array([one.spread for one in found]) / wanted
-    assert np.abs(np.sqrt(np.mean(ratio**2)) - 1.0) < 0.05  # 40 stars, 64 draws: 1.4 per cent
-    again = list(Application(stored(), redraws=Redraws(64, seed=1)).files([place / "test.h5"], slice(0, 40)))
+    assert np.abs(np.sqrt(np.mean(ratio**2)) - 1.0) < 0.08  # 24 stars, 32 draws: 2.6 per cent
+    again = list(Application(stored(), redraws=Redraws(32, seed=1)).files([place / "test.h5"], slice(0, 24)))
     assert [(one.spread, one.shift) for one in again] == [(one.spread, one.shift) for one in found]
 
 

@@ -49,7 +49,7 @@ def test_errors_are_those_of_many_noisy_spectra(resolution: float | None) -> Non
     wave = np.linspace(7000.0, 8900.0, 12_000)
     error, good = RNG.uniform(0.05, 0.15, wave.size), RNG.random(wave.size) > 0.05
     draws = np.array(
-        [onto_pixels(wave, error * RNG.standard_normal(wave.size), None, good, resolution).flux for _ in range(60)]
+        [onto_pixels(wave, error * RNG.standard_normal(wave.size), None, good, resolution).flux for _ in range(40)]
     )
     told = onto_pixels(wave, np.zeros(wave.size), error, good, resolution).error
     assert told is not None
