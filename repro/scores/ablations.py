@@ -4,9 +4,9 @@ Evidence addresses; <place> is `noise<L>[/test<T> where T != L]/n<N>`:
 
 <experiment>/<model>[/<setting>]/<place>/r2, rmse, mae     every cell [dex]
 <the same>/<fact>                                          parameters, parameters_used, epochs, epochs_run, steps, ...
-<the same>/gain_over_main                                  swin, cnn_matched, fast: R2 minus that of the main
-                                                           model with as many spectra
-<the same>/gain_over_matched                               cross_noise: minus the R2 of the main model trained at the
+<the same>/gain_over_main                                  R2 minus that of the main model with as many spectra:
+                                                           swin, cnn_matched after as many epochs; fast as they are
+<the same>/gain_over_matched                               cross_noise: minus the R2 of the same network trained at the
                                                            noise of the test
 <experiment>/<model>/<a>-<b>/<place>/r2_gain               R2 of setting a minus that of b: b the published choice of
                                                            the experiment (see `PUBLISHED`), or a without its last part,
@@ -19,7 +19,7 @@ from typing import Final, NamedTuple
 from repro.scores import settings
 from repro.scores.arms import ArmScores, Cell, Metric, place
 from repro.scores.bootstrap import Scored, Undefined
-from repro.scores.contenders import BASELINE, MAIN
+from repro.scores.contenders import BASELINE, FAST, MAIN
 from repro.scores.headline import runs_of
 from repro.scores.sensitivity import Item, conditions
 
@@ -37,7 +37,7 @@ PUBLISHED: Final = {
     "decay": "decay=0.01",
     "lattice": "law=paper",
 }
-AGAINST_MAIN: Final = ("fast", "swin", "cnn_matched")
+AGAINST_MAIN: Final = (FAST, "swin", "cnn_matched")
 CROSS: Final = "cross_noise"
 FACTS: Final = (
     "parameters",
@@ -117,21 +117,36 @@ def ablation_items(scores: ArmScores) -> Iterator[Item]:
 
 
 def against_main(scores: ArmScores) -> list[Ablation]:
-    """The fast recipe and other architectures against the main model with as many spectra, where both were run."""
+    """Other architectures and the fast recipe against the main model with as many spectra, where both were run.
+
+    Architectures answer to the reference of the ablations, which had as many epochs as they had.
+    """
     found = []
     for cell in own_cells(scores):
-        main = Cell(MAIN, main_model(scores), "", cell.train_noise, cell.test_noise, cell.n_train)
-        if cell.experiment in AGAINST_MAIN and scores.has(main):
-            found.append(Ablation(cell, main))
+        if cell.experiment in AGAINST_MAIN:
+            references = [one for one in _main_cells(scores, cell) if scores.has(one)]
+            alike = [one for one in references if _epochs(scores, one) == _epochs(scores, cell)]
+            chosen = references[:1] if cell.experiment == FAST else alike[:1]
+            found += [Ablation(cell, one) for one in chosen]
     return found
 
 
+def _main_cells(scores: ArmScores, cell: Cell) -> list[Cell]:
+    """Trainings of the main model under the noise of another one and with as many spectra: experiment `main` first."""
+    main = cell._replace(experiment=MAIN, model=main_model(scores), setting="")
+    return [main, *(main._replace(experiment=name, setting=own) for name, own in PUBLISHED.items())]
+
+
+def _epochs(scores: ArmScores, cell: Cell) -> tuple[float, ...]:
+    return scores.facts(cell).get("epochs_run", ())
+
+
 def _matched(scores: ArmScores, cell: Cell) -> Cell | None:
-    """The main model trained at the noise that a cell of `CROSS` is tested at."""
+    """The network of a cell of `CROSS` trained at the noise that the cell is tested at."""
     if cell.experiment != CROSS or cell.train_noise == cell.test_noise:
         return None
     here = cell._replace(train_noise=cell.test_noise)
-    return next((one for one in (here._replace(experiment=MAIN), here) if scores.has(one)), None)
+    return next((one for one in (here, here._replace(experiment=MAIN)) if scores.has(one)), None)
 
 
 def _fact(runs: tuple[float, ...]) -> float | Scored | Undefined:

@@ -260,7 +260,23 @@ def test_who_is_compared_with_whom(known):
     assert ("tokenizer=sw+init=conv", "tokenizer=sw") in pairs and ("tokenizer=sw+init=conv", "tokenizer=c1d") in pairs
     assert ("patch=32+width=256+depth=4+stride=8", "patch=16+width=256+depth=6") in pairs
     assert not any(first == second or second == "" for first, second in pairs)
-    assert {one.cell.experiment for one in against_main(known.scores)} == {"fast", "swin", "cnn_matched"}
+    mains = {one.cell.experiment: one.reference.experiment for one in against_main(known.scores)}
+    assert mains == {"fast": "main", "swin": "tokenizer", "cnn_matched": "tokenizer"}
+
+
+def test_architectures_answer_to_trainings_of_as_many_epochs(known):
+    def with_epochs(wanted):
+        own = known.own
+        facts = tuple(json.dumps({"epochs_run": wanted.get(name, 50)}) for name in own.experiments)
+        return {
+            one.cell.experiment: one.reference.experiment
+            for one in against_main(Contenders(replace(own, facts=facts), known.baselines).scores)
+        }
+
+    assert with_epochs({"main": 200, "fast": 16}) == {"fast": "main", "swin": "tokenizer", "cnn_matched": "tokenizer"}
+    assert with_epochs({"main": 200, "tokenizer": 7})["swin"] == "loss"
+    assert with_epochs({})["swin"] == "main"
+    assert "swin" not in with_epochs({"swin": 30})
 
 
 def test_ceilings_are_kept_for_the_stars_that_have_them(known, tmp_path):
