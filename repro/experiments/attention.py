@@ -17,16 +17,8 @@ from torch import Tensor
 from repro.bounds.pixel_information import pixel_information
 from repro.bounds.stars import Differentiate
 from repro.errors import ParameterError
-from repro.experiments.attention_table import (
-    CLASSES,
-    MAPS,
-    REFERENCES,
-    VARIANTS,
-    Array,
-    AttentionTable,
-    classes_of,
-    published_star,
-)
+from repro.experiments import attention_table as tables
+from repro.experiments.attention_table import CLASSES, MAPS, Array, AttentionTable, classes_of
 from repro.experiments.data import Data
 from repro.labels import LABELS
 from repro.models.vit import PUBLISHED, Shape, VitNetwork
@@ -122,9 +114,9 @@ def attention_table(
     offset, unit = label
     return AttentionTable(
         model=name,
-        variants=VARIANTS[: len(shown)],
+        variants=tables.VARIANTS[: len(shown)],
         maps=MAPS,
-        references=REFERENCES,
+        references=tables.REFERENCES,
         groups=tuple(windows),
         wave=wave,
         windows=np.array(list(windows.values())),
@@ -149,7 +141,7 @@ def chosen_stars(data: Data, most: int) -> tuple[ObservedStars, NDArray[np.float
     test = data.test
     log_g = labels_of(test.table)[:, LABELS.index("log_g")]
     snr = np.median(test.flux / (data.noise * test.error), axis=1)
-    chosen = {published_star(log_g, snr)}
+    chosen = {tables.published_star(log_g, snr)}
     for members in classes_of(log_g).values():
         chosen.update(np.flatnonzero(members)[: max(most // len(CLASSES), 1)].tolist())
     rows = np.array(sorted(chosen), dtype=np.intp)
