@@ -89,10 +89,10 @@ def main() -> None:
             rates = rate, _rate(steps[name], flux)
             if turn:  # the first is for compiling and warming
                 seen[name], learnt[name] = max(seen[name], rates[0]), max(learnt[name], rates[1])
-    print(f"{_named(device)}, batches of {batch}, large products {most / 1e12:.3g} TFLOP/s; a second:")
+    print(f"{_named(device)}, batches of {batch}, large products {most / 1e12:.3g} TFLOP/s; spectra a second:")
     for name, (_, _, count) in ways.items():
         share = f", {learnt[name] * count / most:6.1%} of large products{_mfu(device, learnt[name] * count)}"
-        print(f"  {name:32s} {seen[name]:10.1f} estimates {learnt[name]:10.1f} updates{share if count else ''}")
+        print(f"  {name:32s} {seen[name]:10.1f} estimated {learnt[name]:10.1f} trained on{share if count else ''}")
     peer = "nn.TransformerEncoder"
     ratios = seen["published"] / seen[peer], learnt["published"] / learnt[peer]
     print(f"  published / {peer}: {ratios[0]:.2f} estimates, {ratios[1]:.2f} updates (target 1)")
