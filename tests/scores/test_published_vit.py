@@ -5,7 +5,6 @@ from decimal import Decimal
 import pytest
 
 from repro.instrument.pixels import N_PIXELS
-from repro.models.vit import PUBLISHED, Shape, parameters_by_part
 from repro.scores import published_vit
 from repro.scores.published_vit_items import ceiling_at, parameters, published_items
 from repro.scores.vit_size import SWEEP, size_items
@@ -98,19 +97,25 @@ def test_layers_of_the_formula_are_those_of_the_sheet():
     assert one["encoder"] == 789_760 and one["pooler"] == 65_792
 
 
-@pytest.mark.parametrize(("patch", "width", "depth", "heads", "stride"), SWEEP)
-def test_formula_and_network_count_the_same(patch, width, depth, heads, stride):
-    counted = parameters_by_part(Shape(patch=patch, width=width, depth=depth, heads=heads, stride=stride), N_PIXELS)
-    assert parameters(patch, width, depth, 4, N_PIXELS, stride) == counted
+@pytest.fixture(scope="module")
+def counted():
+    return dict(size_items())
 
 
-def test_sizes_of_the_sweep_are_the_published_ones():
-    found = dict(size_items())
+def test_formula_and_network_count_the_same(counted):
+    for patch, width, depth, heads, stride in SWEEP:
+        shape = f"{patch}-{width}-{depth}-{heads}-{stride}"
+        assert parameters(patch, width, depth, 4, N_PIXELS, stride)["total"] == counted[f"vit/parameters/{shape}/total"]
+    for part, number in parameters(**published_vit.ARCHITECTURE).items():
+        assert counted[f"vit/parameters/{part}"] == number, part
+
+
+def test_sizes_of_the_sweep_are_the_published_ones(counted):
     millions = {"16-256-4-8-16": 3.296, "8-128-8-4-8": 1.670, "32-256-4-4-8": 3.365, "16-256-8-8-16": 6.455}
     millions |= {"16-384-6-8-16": 10.901, "32-384-4-8-16": 7.358, "16-256-6-8-16": 4.876}
     for shape, size in millions.items():
-        assert round(found[f"vit/parameters/{shape}/total"] / 1e6, 3) == size
-    assert found["vit/parameters/total"] == parameters_by_part(PUBLISHED, N_PIXELS)["total"] == 4_875_521
+        assert round(counted[f"vit/parameters/{shape}/total"] / 1e6, 3) == size
+    assert counted["vit/parameters/total"] == 4_875_521 and counted["vit/parameters/used"] == 4_809_729
 
 
 def test_ceilings_between_magnitudes():

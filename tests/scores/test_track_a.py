@@ -211,9 +211,9 @@ def test_scores_of_the_headline_are_those_of_its_predictions(known):
 def test_sampling_errors_follow_the_number_of_stars():
     """Against the error of R2 of a bivariate normal law, 2 R (1 - R^2) / sqrt(n)."""
     rng = np.random.default_rng(2)
-    known = contenders(stars=2000, seeds=(0,))
+    known = contenders(stars=1000, seeds=(0,))
     truth = known.scores.table.truth
-    shaped = with_predictions(known, "main", truth + 0.6 * truth.std() * rng.standard_normal(2000))
+    shaped = with_predictions(known, "main", truth + 0.6 * truth.std() * rng.standard_normal(1000))
     found = {a: v for a, v, _ in headline_items(shaped, references(shaped), "short")}
     score = found["headline/r2"].value
     for address, n in (("validation/sampling_error", 1000), ("test/sampling_error", 10_000)):
