@@ -10,6 +10,7 @@ from repro.errors import DataError
 from repro.models.cnn import Cnn
 from repro.models.gbdt import Gbdt
 from repro.models.mlp import Mlp
+from repro.models.ridge import Ridge
 from repro.models.stored import load_model
 from repro.models.vit import Shape, Vit
 from repro.training.recipe import Recipe
@@ -53,6 +54,16 @@ def test_a_standardised_network_tells_its_mean_spectrum_and_a_raw_one_none(tmp_p
     vit = Vit(ONCE, shape=Shape(patch=16, stride=16, width=8, depth=1, heads=2, inputs="raw"))
     vit.fit(FLUX, Y, validation=SHOWN).save(tmp_path / "vit.safetensors")
     assert load_model(tmp_path / "vit.safetensors").mean is None
+
+
+def test_a_model_declares_what_becomes_of_missing_pixels(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    line_reader().save(tmp_path / "line.npz")
+    assert load_model(tmp_path / "line.npz").missing == "refuse"
+    monkeypatch.setattr(Ridge, "missing", "mask", raising=False)
+    assert load_model(tmp_path / "line.npz").missing == "mask"
+    monkeypatch.setattr(Ridge, "missing", "guess")
+    with pytest.raises(DataError, match=r"line.npz: declares missing = 'guess'; it must be refuse or mask"):
+        load_model(tmp_path / "line.npz")
 
 
 def test_files_that_hold_no_model_are_refused(tmp_path: Path) -> None:
