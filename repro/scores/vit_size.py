@@ -1,4 +1,4 @@
-"""Parameters of the vision transformer, counted in the network itself.
+"""Parameters of the vision transformer, counted in the network itself; of the sweep's members by its formula.
 
 Evidence addresses; <shape> is <patch>-<width>-<depth>-<heads>-<stride> of a member of the published sweep:
 
@@ -13,7 +13,8 @@ from collections.abc import Iterator
 from typing import Final
 
 from repro.instrument.pixels import N_PIXELS
-from repro.models.vit import FAST, PUBLISHED, SMALL, Shape, parameters_by_part
+from repro.models.vit import FAST, PUBLISHED, SMALL, parameters_by_part
+from repro.scores.published_vit_items import parameters
 
 # of logg/vit/exp/exp_vit_sweep_analysis_20251227.md: patch, width, depth, heads, stride
 SWEEP: Final = (
@@ -32,9 +33,9 @@ def size_items() -> Iterator[tuple[str, float]]:
     for part, count in parameters_by_part(PUBLISHED, N_PIXELS).items():
         yield f"vit/parameters/{part}", float(count)
     for members in SWEEP:
-        patch, width, depth, heads, stride = members
-        shape = Shape(patch=patch, width=width, depth=depth, heads=heads, stride=stride)
-        yield f"vit/parameters/{'-'.join(map(str, members))}/total", float(parameters_by_part(shape, N_PIXELS)["total"])
+        patch, width, depth, _, stride = members
+        counted = parameters(patch, width, depth, PUBLISHED.ratio, N_PIXELS, stride)  # no number of heads enters
+        yield f"vit/parameters/{'-'.join(map(str, members))}/total", float(counted["total"])
     for name, shape in (("vit_small", SMALL), ("vit_fast", FAST)):
-        counted = parameters_by_part(shape, N_PIXELS)
-        yield from ((f"{name}/parameters/{part}", float(counted[part])) for part in ("total", "used"))
+        found = parameters_by_part(shape, N_PIXELS)
+        yield from ((f"{name}/parameters/{part}", float(found[part])) for part in ("total", "used"))
