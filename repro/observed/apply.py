@@ -1,7 +1,7 @@
 """A stored model on files of spectra."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
@@ -87,33 +87,27 @@ class Application:
         Args:
             rows, noise: see `readers.read`.
         """
-        waiting: list[tuple[Observed | Estimate, Prepared | None]] = []
+        waiting: list[Estimate | _Star] = []
         for path in paths:
             for one in _spectra(path, rows, noise):
-                waiting.append(self._prepared(one))
+                waiting.append(one if isinstance(one, Estimate) else self._prepared(one))
                 if len(waiting) == TOGETHER:
                     yield from self._estimates(waiting)
                     waiting = []
         yield from self._estimates(waiting)
 
-    def _prepared(self, one: Observed | Estimate) -> tuple[Observed | Estimate, Prepared | None]:
-        if isinstance(one, Estimate):
-            return one, None
+    def _prepared(self, one: Observed) -> "Estimate | _Star":
         try:
-            return one, prepare(one, self._wishes, self._stored.missing, self._stored.mean)
+            seen = prepare(one, self._wishes, self._stored.missing, self._stored.mean)
         except DataError as error:
-            return _refusal(one.name, error), None
+            return _refusal(one.name, error)
+        return _Star(one.name, one.labels, seen)  # without the samples of the file, which may be many
 
-    def _estimates(self, waiting: list[tuple[Observed | Estimate, Prepared | None]]) -> Iterator[Estimate]:
-        stars = [star for _, star in waiting if star is not None]
-        found = iter(zip(*self._numbers(stars), strict=True) if stars else ())
-        for one, star in waiting:
-            if isinstance(one, Estimate) or star is None:
-                assert isinstance(one, Estimate)
-                yield one
-                continue
-            log_g, spread, shift = next(found)
-            yield self._judged(one, star, Estimate(one.name, log_g, spread, shift))
+    def _estimates(self, waiting: "list[Estimate | _Star]") -> Iterator[Estimate]:
+        stars = [one for one in waiting if isinstance(one, _Star)]
+        found = iter(zip(*self._numbers([star.seen for star in stars]), strict=True) if stars else ())
+        for one in waiting:
+            yield self._judged(one, *next(found)) if isinstance(one, _Star) else one
 
     def _numbers(self, stars: list[Prepared]) -> tuple[list[float], list[float], list[float]]:
         """log g, spread and shift of prepared spectra."""
@@ -133,14 +127,15 @@ class Application:
         spread = np.where(known, draws.std(axis=0, ddof=1), np.nan)
         return log_g.tolist(), spread.tolist(), np.where(known, draws.mean(axis=0) - log_g, np.nan).tolist()
 
-    def _judged(self, one: Observed, star: Prepared, estimate: Estimate) -> Estimate:
+    def _judged(self, one: "_Star", log_g: float, spread: float, shift: float) -> Estimate:
+        star = one.seen
         low, high = self._home.snr if self._home else PUBLISHED_SNR
         warnings = list(star.warnings)
         if not np.isnan(star.snr) and not low <= star.snr <= high:
             whose = "reference" if self._home else "published test"
             warnings.append(f"SNR {star.snr:.1f} outside that of the {whose} stars, {low:.1f} to {high:.1f}")
         bottom, top = BOX["log_g"]
-        if not bottom + _EDGE <= estimate.log_g <= top - _EDGE:
+        if not bottom + _EDGE <= log_g <= top - _EDGE:
             warnings.append(f"at the edge of the labels that the model knows ({bottom:g} to {top:g})")
         expected = misfit = float("nan")
         if self._home:
@@ -148,8 +143,11 @@ class Application:
             if misfit > self._home.limit:
                 limit = f"99.5 % of theirs are below {self._home.limit:.2f}"
                 warnings.append(f"unlike the reference spectra: misfit {misfit:.2f}, {limit}")
-        return replace(
-            estimate,
+        return Estimate(
+            name=one.name,
+            log_g=log_g,
+            spread=spread,
+            shift=shift,
             expected=expected,
             misfit=misfit,
             snr=star.snr,
@@ -158,6 +156,15 @@ class Application:
             warnings=tuple(warnings),
             labels=one.labels,
         )
+
+
+@dataclass(frozen=True)
+class _Star:
+    """A spectrum that waits for its estimate."""
+
+    name: str
+    labels: Mapping[str, float]
+    seen: Prepared
 
 
 def as_record(estimate: Estimate) -> dict[str, Any]:

@@ -16,7 +16,7 @@ from repro.observed.sets import read_hdf5
 from repro.spectra.store import open_set
 
 PUBLISHED_SNR: Final = (2.37, 18.81)  # of the published test stars, median of flux over error
-DIRECTIONS: Final = 24  # in which the spectra of the five labels differ by more than 1e-3 of the flux
+DIRECTIONS: Final = 24  # what spectra of the five labels have beyond them is 0.3 % rms of the flux, far below noise
 SNR_PARTS: Final = 8  # equal shares of the stars
 _SPECTRA: Final = 2000  # of a set that are looked at
 _STRANGE: Final = 99.5  # percentile of the set's own spectra beyond which one is a stranger
