@@ -75,7 +75,7 @@ class Keeper:
         path: the file; None: nothing is kept.
         key: digest of what the training depends on.
         training: the state.
-        every: seconds between two states within an epoch; what writing one costs is at most a fiftieth of the time.
+        every: seconds between two states. One of the published network is 97 MB and takes 0.4 s.
     """
 
     def __init__(self, path: Path | None, key: str, training: Training, every: float) -> None:
@@ -83,7 +83,7 @@ class Keeper:
         self._key = parallel.same(key)
         self._training = training
         self._every = every
-        self._written, self._cost = time.monotonic(), 0.0
+        self._written = time.monotonic()
         if path is not None and parallel.main_process():
             for leftover in path.parent.glob(f".{path.name}.*.tmp"):  # of a process that was killed
                 leftover.unlink(missing_ok=True)
@@ -104,7 +104,7 @@ class Keeper:
         """Write the state amid an epoch, if it is time."""
         if self._path is None or not parallel.main_process():
             return
-        if time.monotonic() - self._written >= max(self._every, 50 * self._cost):
+        if time.monotonic() - self._written >= self._every:
             device = self._training.device
             generators = [torch.get_rng_state()]
             if device.type == "cuda":
@@ -116,11 +116,9 @@ class Keeper:
         """Write the state, atomically. Raises DataError on a full disk."""
         if self._path is None or not parallel.main_process():
             return
-        begun = time.monotonic()
         arrays, about = _stored(self._training)
         write_state(self._path, arrays, {"kind": KIND, "key": self._key, **about})
         self._written = time.monotonic()
-        self._cost = self._written - begun
 
 
 def digest(settings: Any, tensors: Iterable[Tensor], arrays: Iterable[NDArray[Any]]) -> str:

@@ -12,7 +12,7 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import timedelta
-from typing import Any, Final, TypeVar, cast
+from typing import Final, TypeVar
 
 import torch
 from torch import Tensor, distributed, nn
@@ -86,7 +86,7 @@ def align(network: nn.Module, *, weights: bool = True) -> None:
 def share(rows: Tensor) -> Tensor:
     """This process's part of a batch (b,); all of it where there are fewer spectra than processes."""
     count = processes()
-    return rows if len(rows) < count else cast(Any, rows.tensor_split(count))[process()]
+    return rows if count == 1 or len(rows) < count else rows.tensor_split(count)[process()]
 
 
 def average_gradients(network: nn.Module) -> None:

@@ -8,7 +8,8 @@ import torch
 from torch import nn
 
 from repro.models.mlp import Mlp
-from repro.training.loop import Recipe
+from repro.training.history import write_history
+from repro.training.recipe import Recipe
 from repro.training.spectra import NoisySpectra, Validation
 
 PIXELS = 24
@@ -72,7 +73,34 @@ def interrupting(limit):
     return report
 
 
+class Halting(nn.Module):
+    """A network that interrupts its training before that update."""
+
+    def __init__(self, network, update):
+        super().__init__()
+        self.network, self.left = network, update
+
+    def forward(self, flux):
+        if self.training:
+            self.left -= 1
+            if self.left < 0:
+                raise KeyboardInterrupt
+        return self.network(flux)
+
+
+def dropping(seed=0):
+    """A small network that draws numbers, with statistics of its batches."""
+    torch.manual_seed(seed)
+    hidden = nn.Sequential(nn.Linear(PIXELS, 8), nn.BatchNorm1d(8), nn.ReLU(), nn.Dropout(0.3), nn.Linear(8, 8))
+    return nn.Sequential(hidden, nn.Dropout(0.1), nn.Linear(8, 1), nn.Flatten(0))
+
+
 if __name__ == "__main__":
     torch.set_num_threads(1)
     folder = Path(sys.argv[1])
-    trained(folder / "checkpoint.npz", epochs=int(sys.argv[2])).save(folder / "model.safetensors")
+    spectra, y = source()
+    recipe = Recipe(epochs=12, batch=16, learning_rate=5e-3, optimizer="muon", average=0.9, select="mae")
+    model = Mlp(recipe, seed=3, widths=(16, 8), dropout=0.2, checkpoint=folder / "checkpoint.npz", every=0.0)
+    model.fit(spectra, y, validation=validation())
+    model.save(folder / "model.safetensors")
+    write_history(model.history, folder / "model.csv")

@@ -1,11 +1,6 @@
 """The training loop: it learns, repeats itself, resumes to the same bits, keeps the best epoch and weights stars."""
 
 import math
-import signal
-import subprocess
-import sys
-import time
-from dataclasses import asdict
 
 import numpy as np
 import pytest
@@ -15,7 +10,7 @@ from repro.errors import DataError, ParameterError
 from repro.training.loop import Epoch, Recipe, train, write_history
 from repro.training.spectra import FixedSpectra, Validation
 from repro.training.state import read_state
-from tests.training.learnable import Line, interrupting, points, source, trained, validation
+from tests.training.learnable import Line, interrupting, points, trained, validation
 
 
 @pytest.fixture(autouse=True)
@@ -124,32 +119,6 @@ def test_the_checkpoint_of_another_training_is_not_continued(tmp_path, change):
     assert done[0] == 0
 
 
-@pytest.mark.slow
-def test_a_killed_training_continues_to_the_same_bits(tmp_path):
-    """SIGKILL at two moments of one training in a process of its own, each continued by the next."""
-    command = [sys.executable, "-m", "tests.training.learnable"]
-    for name in ("whole", "killed"):
-        (tmp_path / name).mkdir()
-    subprocess.run([*command, str(tmp_path / "whole"), "60"], check=True)
-    checkpoint = tmp_path / "killed" / "checkpoint.npz"
-    kills = 0
-    for epochs in (10, 30):
-        process = subprocess.Popen([*command, str(tmp_path / "killed"), "60"])
-        while process.poll() is None and _epochs(checkpoint) < epochs:
-            time.sleep(0.005)
-        process.send_signal(signal.SIGKILL)
-        kills += process.wait() == -signal.SIGKILL
-    assert kills == 2
-    assert 30 <= _epochs(checkpoint) < 60
-    subprocess.run([*command, str(tmp_path / "killed"), "60"], check=True)
-    whole, killed = ((tmp_path / name / "model.safetensors").read_bytes() for name in ("whole", "killed"))
-    assert whole == killed
-
-
-def _epochs(checkpoint):
-    return len(read_state(checkpoint, "checkpoint")[1]["history"]) if checkpoint.exists() else 0
-
-
 def test_a_history_is_a_table_of_text(tmp_path):
     rows = [Epoch(1, 1e-3, 0.5, 0.25, 0.75), Epoch(2, 0.0, 0.25, 0.5, 0.625)]
     write_history(rows, tmp_path / "history.csv")
@@ -172,9 +141,3 @@ def test_what_cannot_be_trained_is_refused():
         train(Line(), spectra, y, Validation(x, y), Recipe(), seed=0, sample_weight=np.full(10, np.nan))
     with pytest.raises(DataError, match="loss of epoch 1 is inf; lower the learning rate"):
         train(Line(1e30), spectra, y, Validation(x, y), Recipe(), seed=0)
-
-
-def test_recipes_round_trip_as_text():
-    assert Recipe(**asdict(Recipe(batch=7))) == Recipe(batch=7)
-    spectra, y = source()
-    assert spectra.shape == (len(y), 24)
