@@ -292,5 +292,5 @@ def _shares(values: Array) -> Array:
 def _mean(values: NDArray[np.floating[Any]], members: NDArray[np.bool_]) -> Array:
     """Mean over the finite rows of some members, in the shape of a row; nan where there are none."""
     chosen = values[members]
-    finite = chosen[np.isfinite(chosen.reshape(len(chosen), -1)).all(axis=1)]
+    finite = chosen[np.isfinite(chosen).all(axis=tuple(range(1, chosen.ndim)))]
     return finite.mean(axis=0, dtype=np.float64) if len(finite) else np.full(values.shape[1:], np.nan)
