@@ -37,11 +37,11 @@ def validation(n=300):
     return Validation(noisy, y, error)
 
 
-def trained(checkpoint=None, epochs=6, report=lambda _done, _total: None, watch=None, **others):
+def trained(checkpoint=None, epochs=6, report=lambda _done, _total: None, watch=None, live=None, **others):
     """A perceptron trained on `source`."""
     spectra, y = source()
     recipe = Recipe(epochs=epochs, batch=32, learning_rate=5e-3)
-    model = Mlp(recipe, seed=3, widths=(16, 8), checkpoint=checkpoint, report=report, watch=watch)
+    model = Mlp(recipe, seed=3, widths=(16, 8), checkpoint=checkpoint, report=report, watch=watch, live=live)
     return model.fit(spectra, y, validation=validation(), **others)
 
 
