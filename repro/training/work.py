@@ -72,7 +72,7 @@ class Work:
     def judge(self, epoch: int, validation: Validation) -> None:
         """End an epoch: its row in the history, and its weights where they are the best so far."""
         training, within = self.training, self.training.within
-        loss = float(parallel.summed(within.loss))
+        loss = float(within.loss)
         loss /= min(within.updates * self.recipe.batch, len(self.goal))
         if not math.isfinite(loss):
             raise DataError(f"training: the loss of epoch {epoch + 1} is {loss}; lower the learning rate")
@@ -108,7 +108,8 @@ class Work:
         if training.average is not None:
             training.average.update_parameters(training.network)
         total = losses.detach().double().sum()
-        training.within.loss += total if parts > 1 or parallel.main_process() else 0.0 * total
+        # of all processes, so that the checkpoint of the first one holds the whole of it
+        training.within.loss += parallel.summed(total if parts > 1 or parallel.main_process() else 0.0 * total)
 
     def _filled(self, rows: Tensor) -> tuple[Tensor, Tensor]:
         """Rows of as many spectra as every batch has, the last ones of weight 0: one compiled network for all."""
