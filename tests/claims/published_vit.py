@@ -40,6 +40,9 @@ SINGLE = {
     "headline/type/dwarfs/mae": 0.466,
     "headline/snr/4.5-5.5/r2": 0.60,  # of the figure whose SNR is the kit's
     "headline/snr/3.5-4.5/slope": 0.61,
+    "headline/snr/6.5-8.5/r2": 0.73,  # between its points at SNR 6.3 and 7.9
+    "eta/median/snr/8.5-12.5": 0.80 / 0.92,
+    "eta/mmse": 0.711 / 0.775,
     "baseline/lightgbm/r2": 0.6142,
     "baseline/lightgbm/mae": 0.560,
     "baseline/lightgbm/rmse": 0.731,

@@ -38,6 +38,7 @@ BY_ARITHMETIC = {"A-L17", "A-L26-bin", "A-L29-time", "A-C4", "A-H-json"}
 REFUTED = BY_ARITHMETIC | {"A-R1", "A-R2", "A-R11", "A-R17", "A-L7", "A-L21-lgbm", "A-L26", "A-L27"}
 REFUTED |= {"A-B5-lgbm", "A-B5-ridge", "A-C7", "A-C8", "A-C10", "A-C20", "A-C21", "A-C30", "A-T-200-epochs"}
 REFUTED |= {"A-K-template"}  # the published fit is below what a fit reaches that finds its minima
+REFUTED |= {"A-C4-row", "A-S-upper-bound"}
 REFUTED |= {"A-N-lgbm-rises"}  # two of its steps fall on 500 stars
 
 NOT_MADE = re.compile("resource/")  # by no stage: `python -m benchmarks.vit` on a GPU
