@@ -11,24 +11,13 @@ from repro.plots.looks import Look
 from repro.plots.matrix import Interval, bars_across, half_width, heading, number
 from repro.plots.style import BLUE, GREY, count, save, style
 from repro.scores import settings
-from repro.scores.ablations import AGAINST_MAIN, PUBLISHED, Ablation, ablations, main_model
-from repro.scores.arms import ArmScores, Cell
-from repro.scores.contenders import MAIN
+from repro.scores.ablations import PUBLISHED, Ablation, ablations, against_main
+from repro.scores.arms import ArmScores
 from repro.scores.interval import Measured, resolved
 from repro.scores.names import display
+from repro.scores.published_vit import SWEEP
 
 _LOOK: Final = Look(BLUE, "o", "none")
-# validation R2 of the members of the published sweeps on 50 000 spectra, 50 to 150 epochs, one run each (the better of
-# two): exp_vit_sweep_analysis_20251227.md; width 128 with patch 32: exp_vit_sweep_hlshu8vl_20251227.md, mean of two
-_SWEEP: Final = {
-    "patch=16+width=256+depth=6": 0.5814,
-    "patch=16+width=256+depth=4": 0.6139,
-    "patch=16+width=256+depth=8": 0.5956,
-    "patch=16+width=384+depth=6": 0.5889,
-    "patch=8+width=128+depth=8": 0.6117,
-    "patch=32+width=256+depth=4+stride=8": 0.6016,
-    "patch=32+width=128+depth=4": 0.4728,
-}
 _ROOM: Final = 0.9  # rows that the name of a group takes
 
 
@@ -43,7 +32,7 @@ class Row(NamedTuple):
 
 def drawable(scores: ArmScores) -> bool:
     """Whether there are settings to compare."""
-    return bool(ablations(scores) or _others(scores))
+    return bool(ablations(scores) or against_main(scores))
 
 
 def draw(scores: ArmScores, path: str | Path) -> Path:
@@ -87,21 +76,10 @@ def _rows(scores: ArmScores) -> list[Row]:
     """Experiments in the order of `PUBLISHED`, then other networks against the main one."""
     pairs = sorted(ablations(scores), key=lambda one: list(PUBLISHED).index(one.cell.experiment))
     found = [_ablation(scores, pair) for pair in pairs]
-    for cell, other in _others(scores):
+    for cell, other in against_main(scores):
         group = f"other networks against {display(other.model)}"
         name = f"{display(cell.model)}, {count(cell.n_train)} spectra"
         found.append(Row(group, name, scores.difference(cell, other), np.nan))
-    return found
-
-
-def _others(scores: ArmScores) -> list[tuple[Cell, Cell]]:
-    """Other networks, each with the main one that learnt from as many spectra."""
-    model = main_model(scores)
-    found = []
-    for experiment in (name for name in AGAINST_MAIN if name != "steps"):
-        for cell in scores.cells(experiment=experiment):
-            main = Cell(MAIN, model, "", cell.train_noise, cell.test_noise, cell.n_train)
-            found += [(cell, main)] if scores.has(main) else []
     return found
 
 
@@ -112,7 +90,7 @@ def _ablation(scores: ArmScores, pair: Ablation) -> Row:
     name = _words(cell.setting)
     if other.setting != reference:
         name += f" against {_words(other.setting)}"
-    published = _SWEEP.get(cell.setting, np.nan) - _SWEEP[reference] if cell.experiment == "shape" else np.nan
+    published = SWEEP.get(cell.setting, np.nan) - SWEEP[reference] if cell.experiment == "shape" else np.nan
     return Row(group, name, scores.difference(cell, other), published)
 
 

@@ -7,16 +7,17 @@ from typing import Final
 import numpy as np
 from matplotlib.figure import Figure
 
+from repro.experiments.attention_table import CLASSES
 from repro.plots.looks import look_of
 from repro.plots.matrix import common_legend, half_width, heading
 from repro.plots.style import count, save, style
 from repro.scores.contenders import Contenders
 from repro.scores.interval import Measured
 from repro.scores.names import display
-from repro.scores.parts import TYPES, parts_of, stellar_types
+from repro.scores.parts import parts_of, stellar_types
 
 _APART: Final = 0.085  # between models of a type, of the distance between types
-# stellar_type_metrics.json of the web page: of the types in the order of `TYPES` [dex], 10 000 test stars
+# stellar_type_metrics.json of the web page: of the types in the order of `CLASSES` [dex], 10 000 test stars
 _PUBLISHED: Final = {"vit": (0.430, 0.417, 0.466), "lightgbm": (0.665, 0.378, 0.589)}
 
 
@@ -45,7 +46,7 @@ def draw(known: Contenders, path: str | Path) -> Path:
             x = np.arange(len(errors)) + shift
             axes.plot(x, errors, look.marker, mfc="none", color=look.colour, ms=6, ls="none", label=label)
         names = [
-            f"{name.partition('/')[2]}\n{_range(*TYPES[name.partition('/')[2]])}, {count(part.count)} stars"
+            f"{name.partition('/')[2]}\n{_range(*CLASSES[name.partition('/')[2]])}, {count(part.count)} stars"
             for name, part in parts.items()
         ]
         axes.set_xticks(range(len(names)), names)

@@ -151,9 +151,9 @@ def _sizes(known: Contenders, model: str) -> Iterator[Item]:
         where = conditions(scores, rows)
         for metric in ("r2", "rmse", "mae"):
             yield f"scaling/{model}/n{n}/{metric}", scores.measured(rows, metric).scored(), where
-        deviation = scores.facts(rows).get("label_std")
-        value = scaled(scores.measured(rows, "mae"), deviation) if deviation else Undefined(NO_LABEL_STD)
         if model not in BASELINES:
+            deviation = scores.facts(rows).get("label_std")
+            value = scaled(scores.measured(rows, "mae"), deviation) if deviation else Undefined(NO_LABEL_STD)
             yield f"scaling/{model}/n{n}/mae_z", value, where
 
 

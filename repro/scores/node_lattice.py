@@ -36,7 +36,6 @@ Array = NDArray[np.float64]
 
 STEP: Final = 0.5  # of the gravity nodes [dex]
 NEAR: Final = 0.05  # [dex], a fifth of all phases
-SMOOTH: Final = 4.0 * NEAR / (2.0 * STEP)  # share of a smooth distribution that lies as near
 _EXACT: Final = 1e-5  # [dex], above the rounding of float32 labels
 EXPERIMENT: Final = "lattice"
 

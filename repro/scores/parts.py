@@ -11,6 +11,7 @@ from typing import Final, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from repro.experiments.attention_table import classes_of
 from repro.scores.arms import ArmScores, Cell, Rows, over_runs
 from repro.scores.bins import FEWEST, SNR_EDGES
 from repro.scores.bootstrap import Scored, Undefined
@@ -21,7 +22,6 @@ Members = NDArray[np.bool_]
 Metric = Literal["r2", "rmse", "mae", "bias", "scatter", "slope"]
 
 QUANTILES: Final = 8  # of the first published core figure
-TYPES: Final = {"giants": (-np.inf, 2.5), "subgiants": (2.5, 3.5), "dwarfs": (3.5, np.inf)}  # log g [dex], published
 
 _LEAST_VARIANCE: Final = 1e-12  # [dex^2], of labels that are not all the same
 
@@ -44,7 +44,7 @@ def quantile_snr(snr: Array) -> dict[str, Members]:
 
 def stellar_types(truth: Array) -> dict[str, Members]:
     """Members (n,) by true log g [dex]: `type/giants` below 2.5, `type/subgiants` below 3.5, `type/dwarfs` above."""
-    return {f"type/{name}": (truth >= low) & (truth < high) for name, (low, high) in TYPES.items()}
+    return {f"type/{name}": members for name, members in classes_of(truth).items()}
 
 
 @dataclass(frozen=True)

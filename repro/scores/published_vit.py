@@ -7,7 +7,7 @@ sheet of Track A (R1 ... B11, C1 ... C34, or its section) in brackets. One run e
 from typing import Final
 
 from repro.scores import published
-from repro.scores.published_matrix import SCALING, Curve
+from repro.scores.published_matrix import SCALING
 
 # R2 on 10 000 test stars: logg/vit/exp/exp_vit_scaling_curve_20251227.md, card_r2_vs_snr_ceiling_20251227.md [L2, L6]
 R2_TEST: Final = 0.7111
@@ -26,7 +26,6 @@ FIRST_1000: Final = {"vit": (0.746, 0.711), "lightgbm": (0.644, 0.614)}  # R2 of
 
 # R2 by training spectra, exp_vit_scaling_curve_20251227.md [section 4]
 VIT: Final = {50_000: 0.4339, 100_000: 0.5963, 200_000: 0.6733, 500_000: 0.7087, 1_000_000: 0.7111}
-SCALING_VIT: Final[Curve] = tuple((float(n), r2) for n, r2 in VIT.items())
 VALIDATED: Final = {50_000: 0.5972, 100_000: 0.6305, 200_000: 0.6780, 500_000: 0.7194}  # of the same checkpoints
 COLUMN: Final = {50_000: 0.4892, 100_000: 0.4595, 200_000: 0.4128, 500_000: 0.3821}  # headed "best val R2" [C7]
 VALIDATED_MAE: Final = {50_000: 0.4892, 100_000: 0.4595, 200_000: 0.4128, 500_000: 0.3821}  # in checkpoint names
@@ -45,7 +44,7 @@ SWEEP: Final = {
     "patch=16+width=384+depth=6": 0.5889,
     "patch=8+width=128+depth=8": 0.6117,
     "patch=32+width=256+depth=4+stride=8": 0.6016,
-    "patch=32+width=128": 0.4728,  # mean of two, whose depths differ
+    "patch=32+width=128+depth=4": 0.4728,  # mean of two, whose depths differ
 }
 
 BEST_STEP, BEST_EPOCHS, EPOCHS, BATCH = 504_003, 129, 200, 256  # technical report, appendix B [L15]

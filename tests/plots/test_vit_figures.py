@@ -1,5 +1,7 @@
 """Figures of the transformer: whole, nothing cut, the numbers of the scores by other routes, parts may be missing."""
 
+import json
+from dataclasses import replace
 from types import SimpleNamespace
 
 import numpy as np
@@ -20,8 +22,11 @@ from repro.plots import (
     vit_types,
 )
 from repro.scores import published
+from repro.scores.ablations import ablation_items
 from repro.scores.ceiling_gap import against_ceilings
+from repro.scores.contenders import Contenders
 from repro.scores.interval import Measured
+from repro.scores.names import display
 from repro.scores.published_vit import VIT
 from repro.stages.trackA_plot import drawings
 from tests.plots.vit_tables import contenders, histories, r2_of, references, resampled, with_predictions
@@ -197,6 +202,39 @@ def test_choices_are_paired_differences_in_their_groups(many, tmp_path, drawn, i
     hollow = [float(line.get_xdata()[0]) for line in axes.lines if line.get_marker() == "D" and len(line.get_xdata())]
     wanted = {round(0.6139 - 0.5814, 4), round(0.6016 - 0.5814, 4)}  # fact sheet, section 3.1
     assert {round(one, 4) for one in hollow if np.isfinite(one)} == wanted
+
+
+def gains_over_main(scores, tmp_path, drawn):
+    """As the figure shows them, by network."""
+    vit_ablations.draw(scores, tmp_path / "a.png")
+    (axes,) = drawn[-1].axes
+    shown = {round(float(c.lines[0].get_ydata()[0]), 6): float(c.lines[0].get_xdata()[0]) for c in axes.containers}
+    labels = zip(axes.get_yticks(), axes.get_yticklabels(), strict=True)
+    names = {text.get_text(): shown[round(float(place), 6)] for place, text in labels}
+    return {name.split(",")[0]: gain for name, gain in names.items() if "spectra" in name}
+
+
+def test_other_networks_answer_to_trainings_of_as_many_epochs_as_the_evidence_has_it(many, tmp_path, drawn):
+    def trained(**epochs):
+        facts = tuple(json.dumps({"epochs_run": epochs.get(name, 50)}) for name in many.own.experiments)
+        return Contenders(replace(many.own, facts=facts), many.baselines).scores
+
+    table = many.scores.table
+
+    def mean_r2(experiment, **where):
+        rows = table.rows(experiment=experiment, n_train=16000, **where)
+        return np.mean([r2_of(table.truth, table.predictions[row]) for row in rows])
+
+    unequal = trained(main=200, cnn_matched=30)  # nothing else had 30 epochs
+    found = gains_over_main(unequal, tmp_path, drawn)
+    reference = mean_r2("tokenizer", setting="tokenizer=c1d")
+    assert set(found) == {display("vit_fast"), display("swin")}
+    assert found[display("swin")] == pytest.approx(mean_r2("swin") - reference, abs=1e-6)
+    assert found[display("vit_fast")] == pytest.approx(mean_r2("fast") - mean_r2("main"), abs=1e-6)
+    evidence = {address: value for address, value, _ in ablation_items(unequal)}
+    assert evidence["swin/swin/noise1/n16000/gain_over_main"].value == pytest.approx(found[display("swin")], abs=1e-9)
+    equal = gains_over_main(trained(), tmp_path, drawn)
+    assert equal[display("swin")] == pytest.approx(mean_r2("swin") - mean_r2("main"), abs=1e-6)
 
 
 def test_choices_are_not_drawable_without_any(known):
