@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from repro.errors import DataError, ParameterError
-from repro.models.protocol import Array
+from repro.models.protocol import Array, Missing
 from repro.progress import Report, silent
 from repro.training.history import Epoch
 from repro.training.loop import Trained, estimates, train
@@ -44,6 +44,9 @@ class NetworkModel(ABC):
         seed: of the initial weights, the order of the spectra and what the network draws.
         labels: on what scale it learns: less their mean over their standard deviation, less the least one over the
             range, or as they are.
+        missing: what becomes of observed spectra that lack pixels: they are refused beyond a few, or up to half of the
+            pixels is filled, with the mean training spectrum if the network standardises its input and from their
+            neighbours else, and a warning says so. `mask` is for a network that was trained on spectra with holes.
         device: where it is trained and where it predicts.
         checkpoint: file from which an interrupted training continues, see `loop.train`.
         every: seconds between its states within an epoch.
@@ -55,7 +58,7 @@ class NetworkModel(ABC):
         history: one row an epoch.
 
     Raises:
-        ParameterError: an unknown scale of the labels.
+        ParameterError: an unknown scale of the labels, or another word for `missing`.
     """
 
     uses_error = False
@@ -68,6 +71,7 @@ class NetworkModel(ABC):
         *,
         seed: int = 0,
         labels: Labels = "zscore",
+        missing: Missing = "refuse",
         device: str | torch.device = "cpu",
         checkpoint: Path | None = None,
         every: float = 60.0,
@@ -77,9 +81,12 @@ class NetworkModel(ABC):
     ) -> None:
         if labels not in get_args(Labels):
             raise ParameterError(f"{self.name}: labels = {labels!r} must be {' or '.join(get_args(Labels))}")
+        if missing not in get_args(Missing):
+            raise ParameterError(f"{self.name}: missing = {missing!r} must be {' or '.join(get_args(Missing))}")
         self.recipe = recipe or Recipe()
         self.seed = seed
         self.labels: Labels = labels
+        self.missing: Missing = missing
         self.device = torch.device(device)
         self._checkpoint, self._every, self._live = checkpoint, every, live
         self._report, self._watch = report, watch
@@ -226,7 +233,9 @@ class NetworkModel(ABC):
         if self._network is None:
             raise DataError(f"{self.name}: not fitted, there is nothing to save")
         scale = {"labels": self.labels, "offset": self._offset, "unit": self._unit}
-        write_weights(path, self._network.state_dict(), {"kind": self.kind, **scale, **self._settings()})
+        # the default goes unsaid, as in the files written before there was a choice
+        holes = {} if self.missing == "refuse" else {"missing": self.missing}
+        write_weights(path, self._network.state_dict(), {"kind": self.kind, **scale, **holes, **self._settings()})
 
     @classmethod
     def load(cls, path: str | Path, device: str | torch.device = "cpu") -> Self:

@@ -4,7 +4,7 @@ A model is handed the error array only if it declares `uses_error`: the errors o
 function of its labels, so that they alone give log g away.
 """
 
-from typing import Any, Protocol, Self
+from typing import Any, Literal, Protocol, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from repro.training.spectra import Validation
 
 Array = NDArray[np.floating[Any]]
+Missing = Literal["refuse", "mask"]  # what becomes of observed spectra that lack pixels
 
 
 class Predictor(Protocol):

@@ -5,17 +5,15 @@ import json
 import zipfile
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final, Literal, get_args
+from typing import Any, Final
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from repro.errors import DataError
-from repro.models.protocol import Predictor
+from repro.errors import DataError, ParameterError
+from repro.models.protocol import Missing, Predictor
 from repro.training.weights import SUFFIX, read_about
-
-Missing = Literal["refuse", "mask"]
 
 _NETWORKS: Final = {
     "vit model": "vit.Vit",
@@ -39,7 +37,8 @@ class Stored:
     Attributes:
         model: gives log g [dex] from noisy flux.
         kind: what the file says that it is, such as `vit model`.
-        missing: what the model declares of spectra that lack pixels: that they be refused, or filled and flagged.
+        missing: what the model declares of spectra that lack pixels: that they be refused, or filled and flagged. A
+            network says so in its file (`NetworkModel`); linear models and trees refuse.
         mean: (P,) mean noisy flux of its training spectra, None where the file does not hold it.
     """
 
@@ -71,12 +70,9 @@ def load_model(path: str | Path, device: str | torch.device = "cpu") -> Stored:
     cls: Any = getattr(importlib.import_module(f"repro.models.{room}"), name)
     try:
         model = cls.load(path, device) if network else cls.load(path)
-    except (TypeError, KeyError, RuntimeError) as error:  # its weights are not those of the shape it tells of
+    except (TypeError, KeyError, RuntimeError, ParameterError) as error:  # weights or settings that do not fit
         raise DataError(f"{path}: not a stored {kind} ({str(error).splitlines()[0]}); train it again") from None
-    missing: Any = getattr(model, "missing", "refuse")
-    if missing not in get_args(Missing):
-        raise DataError(f"{path}: declares missing = {missing!r}; it must be {' or '.join(get_args(Missing))}")
-    return Stored(model, kind, missing, _mean(model))
+    return Stored(model, kind, model.missing if network else "refuse", _mean(model))
 
 
 def _kind_of_npz(path: Path) -> str:

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from repro.errors import DataError, ParameterError
 from repro.instrument.pixels import FIRST_EDGE, LAST_EDGE, N_PIXELS, STEP
-from repro.models.stored import Missing
+from repro.models.protocol import Missing
 from repro.observed.resample import onto_pixels, resolution_of_pixels, sample_edges
 from repro.observed.spectrum import Array, Medium, Observed
 from repro.spectra.generate import MEDIAN

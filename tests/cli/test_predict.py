@@ -9,7 +9,10 @@ import pytest
 from click.testing import CliRunner
 
 from repro.cli.main import main
+from repro.models.mlp import Mlp
 from repro.spectra.store import open_set
+from repro.training.recipe import Recipe
+from repro.training.spectra import Validation
 from tests.observed import files
 from tests.observed.stars import model, spectrum, star_set
 
@@ -57,6 +60,24 @@ def test_what_cannot_be_judged_is_refused_with_its_reason(place: Path) -> None:
     assert "the H band, where APOGEE observes" in apogee["refused"]
     let = json.loads(run(place / "line.npz", place / "lamost.fits", "--allow-resolution", "--json"))
     assert "do not trust" in " ".join(let["spectra"][0]["warnings"])
+
+
+def test_a_model_that_masks_fills_what_is_missing_and_says_so(place: Path, tmp_path: Path) -> None:
+    """A tenth of the pixels in one hole: refused by a network, filled with its mean spectrum by one that declares so."""
+    with open_set(place / "test.h5") as spectra:
+        flux, gravity = spectra.read()[0], spectra.labels["log_g"]
+    wave = np.arange(7080.0, 8870.0, 0.2)
+    shown = np.where((wave > 7500.0) & (wave < 7675.0), np.nan, spectrum(3.5, wave))
+    files.star(tmp_path / "hole.fits", shown, 0.02 + 0 * wave, wave, VACUUM=True, SPEC_RES=6000.0)
+    for missing in ("refuse", "mask"):
+        network = Mlp(Recipe(epochs=1, batch=32), widths=(4,), missing=missing)
+        network.fit(flux, gravity, validation=Validation(flux, gravity)).save(tmp_path / f"{missing}.safetensors")
+    words = (tmp_path / "hole.fits", "--velocity", 0, "--json")
+    (refused,) = json.loads(run(tmp_path / "refuse.safetensors", *words, code=1))["spectra"]
+    assert "A model that declares missing = mask would fill them" in refused["refused"]
+    (filled,) = json.loads(run(tmp_path / "mask.safetensors", *words))["spectra"]
+    assert (filled["refused"], np.isfinite(filled["log_g"])) == (None, True)
+    assert "10.0 %) without data, set to the mean training spectrum" in " ".join(filled["warnings"])
 
 
 def test_the_domain_gap_of_a_table_of_stars(place: Path, tmp_path: Path) -> None:

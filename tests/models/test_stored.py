@@ -6,17 +6,16 @@ import numpy as np
 import pytest
 import torch
 
-from repro.errors import DataError
+from repro.errors import DataError, ParameterError
 from repro.models.cnn import Cnn
 from repro.models.gbdt import Gbdt
 from repro.models.mlp import Mlp
-from repro.models.ridge import Ridge
 from repro.models.stored import load_model
 from repro.models.vit import Shape, Vit
 from repro.training.recipe import Recipe
 from repro.training.spectra import Validation
 from repro.training.state import write_state
-from repro.training.weights import write_weights
+from repro.training.weights import read_about, read_weights, write_weights
 from tests.observed.stars import model as line_reader
 
 PIXELS = 64
@@ -56,14 +55,22 @@ def test_a_standardised_network_tells_its_mean_spectrum_and_a_raw_one_none(tmp_p
     assert load_model(tmp_path / "vit.safetensors").mean is None
 
 
-def test_a_model_declares_what_becomes_of_missing_pixels(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_network_declares_what_becomes_of_missing_pixels(tmp_path: Path) -> None:
     line_reader().save(tmp_path / "line.npz")
     assert load_model(tmp_path / "line.npz").missing == "refuse"
-    monkeypatch.setattr(Ridge, "missing", "mask", raising=False)
-    assert load_model(tmp_path / "line.npz").missing == "mask"
-    monkeypatch.setattr(Ridge, "missing", "guess")
-    with pytest.raises(DataError, match=r"line.npz: declares missing = 'guess'; it must be refuse or mask"):
-        load_model(tmp_path / "line.npz")
+    path = tmp_path / "mlp.safetensors"
+    Mlp(ONCE, widths=(4,)).fit(FLUX, Y, validation=SHOWN).save(path)
+    assert "missing" not in read_about(path)  # so that files written before keep their bytes
+    Mlp(ONCE, widths=(4,), missing="mask").fit(FLUX, Y, validation=SHOWN).save(path)
+    assert load_model(path).missing == "mask"
+    Mlp.load(path).save(tmp_path / "again.safetensors")
+    assert (tmp_path / "again.safetensors").read_bytes() == path.read_bytes()
+    weights, about = read_weights(path, "mlp model")
+    write_weights(path, weights, about | {"missing": "guess"})
+    with pytest.raises(DataError, match=r"mlp.safetensors: .*missing = 'guess' must be refuse or mask"):
+        load_model(path)
+    with pytest.raises(ParameterError, match="mlp: missing = 'guess' must be refuse or mask"):
+        Mlp(missing="guess")  # type: ignore[arg-type]
 
 
 def test_files_that_hold_no_model_are_refused(tmp_path: Path) -> None:

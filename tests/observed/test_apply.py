@@ -17,6 +17,8 @@ from repro.view.air import to_air
 from tests.observed import files
 from tests.observed.stars import model, spectrum, star_set, stored
 
+SDSS = {"TELESCOP": "SDSS 2.5-M"}  # whose Z is a redshift
+
 
 @pytest.fixture(scope="module")
 def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
@@ -49,13 +51,13 @@ def test_the_same_stars_from_fits_files_get_the_same_estimates(place: Path, tmp_
         assert one.error is not None
         wave = to_air(one.wave * (1.0 + z))
         paths.append(files.star(tmp_path / f"star{number}.fits", one.flux * 77.0, one.error * 77.0, wave,
-                                VACUUM=False, Z=z, SPEC_RES=6000.0))  # fmt: skip
+                                VACUUM=False, Z=z, SPEC_RES=6000.0, **SDSS))  # fmt: skip
         detector = np.arange(7080.0, 8870.0, 0.21)
         clean = spectrum(one.labels["log_g"], detector / (1.0 + z))
         sigma = float(np.median(one.error)) * np.sqrt(2.0)  # twice the samples
         noise = sigma * np.random.default_rng(number).standard_normal(detector.size)
         moved.append(files.star(tmp_path / f"moved{number}.fits", clean + noise, sigma + 0 * detector, detector,
-                                VACUUM=True, Z=z, SPEC_RES=6000.0))  # fmt: skip
+                                VACUUM=True, Z=z, SPEC_RES=6000.0, **SDSS))  # fmt: skip
     same = list(Application(stored(), Wishes(calm=np.inf)).files(paths))
     assert np.abs(np.array([a.log_g - b.log_g for a, b in zip(same, native, strict=True)])).max() < 1e-4
     other = list(Application(stored(), redraws=Redraws(16)).files(moved))

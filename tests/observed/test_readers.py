@@ -10,6 +10,7 @@ from astropy.io import fits
 
 from repro.errors import DataError
 from repro.instrument.pixels import pixel_centres
+from repro.observed.prepare import Wishes, prepare
 from repro.observed.readers import read
 from repro.observed.spectrum import Observed
 from repro.spectra.noise import standard_normal
@@ -45,6 +46,26 @@ def test_what_lamosts_header_says_decides(
 ) -> None:
     found = one(files.lamost_table(tmp_path / "spec.fits", **changes))
     assert (found.medium, found.redshift) == (medium, redshift)
+
+
+@pytest.mark.parametrize(
+    ("origin", "redshift"),
+    [
+        ({"TELESCOP": "SDSS 2.5-M"}, 2e-4),
+        ({"TELESCOP": "LAMOST"}, 2e-4),
+        ({"ORIGIN": "NAOC-LAMOST"}, 2e-4),
+        ({"TELESCOP": "Subaru"}, None),
+        ({}, None),
+    ],
+)
+def test_z_is_a_redshift_in_files_of_two_surveys_alone(origin: dict, redshift: float | None, tmp_path: Path) -> None:
+    """Elsewhere it may be a metallicity; the star is then taken to be at rest, with a warning."""
+    wave = np.arange(7080.0, 8870.0, 0.2)
+    path = files.star(tmp_path / "star.fits", files.smooth(wave), 0.01 + 0 * wave, wave, VACUUM=True, Z=2e-4, **origin)
+    found = one(path)
+    assert found.redshift == redshift
+    told = "no velocity known" in " ".join(prepare(found, Wishes(any_resolution=True)).warnings)
+    assert told == (redshift is None)
 
 
 def test_the_pilot_surveys_order_of_rows_is_not_taken_for_wavelengths(tmp_path: Path) -> None:
