@@ -274,23 +274,21 @@ def test_the_lattice_arms_differ_in_their_training_labels_alone(nodes, tmp_path)
 
 
 @pytest.mark.slow
-def test_every_arm_of_every_ablation_trains_and_is_stored(nodes, tmp_path):
-    """At the smallest scale: one run, one epoch, 16 spectra of 4096 pixels."""
-    data = small_data(pixels=N_PIXELS, sizes=(16, 4, 4))
-    plan = SimpleNamespace(
-        **(vars(PLAN) | {"sizes": (16,), "ablation_size": 16, "ablations": ABLATIONS, "seeds": 1, "fast_epochs": 1})
-    )
-    places = {"checkpoints": tmp_path / "kept", "live": tmp_path / "live", "laws": laws(nodes, tmp_path / "laws")}
-    made = vit_jobs(data, plan, LEVELS, **places)
+def test_every_arm_of_every_ablation_trains_and_is_stored(tmp_path):
+    """At the smallest scale: one run, two updates; the labels of another law have their own test."""
+    data = small_data(pixels=PIXELS, sizes=(32, 4, 4))
+    chosen = [name for name in ABLATIONS if name != "lattice"]
+    changed = {"sizes": (32,), "batch": 16, "ablation_size": 32, "ablations": chosen, "seeds": 1, "fast_epochs": 1}
+    places = {"checkpoints": tmp_path / "kept", "live": tmp_path / "live"}
+    made = vit_jobs(data, SimpleNamespace(**(vars(PLAN) | changed)), LEVELS, **places)
     run_jobs(made, data, tmp_path / "work", tmp_path / "vit.h5", models=tmp_path / "models")
     table = ArmTable.read(tmp_path / "vit.h5")
-    assert set(table.experiments) == {"main", "fast", *ABLATIONS}
+    assert set(table.experiments) == {"main", "fast", *chosen}
     assert set(table.models) == {"vit_small", "vit_fast", "swin", "cnn"}
     assert np.isfinite(table.predictions).all()
     files = {file.name for file in (tmp_path / "models").iterdir()}
-    assert len(files) == 2 * len(made)
-    assert {"main_vit_small_n16_seed0.safetensors", "main_vit_small_n16_seed0.csv"} <= files
-    assert Vit.load(tmp_path / "models" / "main_vit_small_n16_seed0.safetensors").shape == SMALL
+    assert {"main_vit_small_n32_seed0.safetensors", "main_vit_small_n32_seed0.csv"} <= files
+    assert Vit.load(tmp_path / "models" / "main_vit_small_n32_seed0.safetensors").shape == SMALL
     kept = {table.settings[row]: table.predictions[row] for row in table.rows(experiment="kept")}
     assert (kept["kept=best"] != kept["kept=average"]).any()
     assert not any((tmp_path / "kept").iterdir())
