@@ -12,6 +12,7 @@ import torch
 from numpy.typing import NDArray
 
 from repro.experiments.data import Clean, Data
+from repro.experiments.plan import PUBLISHED
 from repro.experiments.table import Arm
 from repro.experiments.vit.sources import Laws, OneDraw, PooledNoise
 from repro.experiments.vit.variants import Convolutions, Entry, Variant
@@ -44,9 +45,10 @@ class Fit:
 
     @property
     def suffix(self) -> str:
-        """What follows the name of the arm, which has neither size nor run."""
-        _, n, run = self.place
-        return f"_n{n}_seed{run}{self.model.suffix}"
+        """What follows the name of the arm, which has neither size nor run, nor a noise level other than 1."""
+        level, n, run = self.place
+        noise = "" if level == PUBLISHED else f"_noise{level:g}"
+        return f"{noise}_n{n}_seed{run}{self.model.suffix}"
 
     def save(self, path: Path) -> None:
         """Write the network, and its history as CSV."""
