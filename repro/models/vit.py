@@ -102,9 +102,9 @@ class Shape:
 PUBLISHED: Final = Shape()
 # The stand-in that two cores can train: of raw flux it learns nothing in the few thousand updates that they have.
 SMALL: Final = Shape(patch=128, width=64, depth=2, heads=4, dropout=0.0, inputs="standardised", pooler=False)
-# Declared, not searched for. Four heads of 64 fill the matrix units; no dropout, as the noise is never the same; flux is
+# Declared, not sought. Four heads of 64 fill the matrix units; no dropout, as the noise is never the same; flux is
 # standardised, as its lines are small beside its mean; normalised queries bound the logits, so that a high learning
-# rate stays stable in bfloat16; residuals that start at zero let gradients reach the tokens of a deep network at once;
+# rate stays stable in bfloat16; residuals that start at zero let gradients of a deep network reach the tokens at once;
 # the token of class takes fewer operations than the mean of all, since it alone asks in the last block.
 FAST: Final = Shape(heads=4, dropout=0.0, inputs="standardised", pooler=False, norm_qk=True, zero_residual=True)
 

@@ -63,7 +63,7 @@ def test_what_cannot_be_judged_is_refused_with_its_reason(place: Path) -> None:
 
 
 def test_a_model_that_masks_fills_what_is_missing_and_says_so(place: Path, tmp_path: Path) -> None:
-    """A tenth of the pixels in one hole: refused by a network, filled with its mean spectrum by one that declares so."""
+    """A tenth of the pixels in one hole: refused, or filled with the mean spectrum by a network that declares so."""
     with open_set(place / "test.h5") as spectra:
         flux, gravity = spectra.read()[0], spectra.labels["log_g"]
     wave = np.arange(7080.0, 8870.0, 0.2)
