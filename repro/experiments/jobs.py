@@ -22,10 +22,18 @@ _CODE: Final = ("experiments", "models", "training", "spectra")  # what the arms
 
 
 class Job(NamedTuple):
-    """Some arms that are made together: a name that is unique in its stage, and what makes them."""
+    """Some arms that are made together.
+
+    Attributes:
+        name: unique in its stage.
+        make: makes them.
+        after: called by the main process when they are stored, also when they were stored before: removes what `make`
+            would have continued from.
+    """
 
     name: str
     make: Callable[[], Sequence[Arm]]
+    after: Callable[[], None] | None = None
 
 
 def run_jobs(
@@ -63,6 +71,8 @@ def run_jobs(
         finished = folder / f"{job.name}.h5"
         if not same(_kept(finished, key) is not None):
             _finish(job.make(), data, folder / _MODELS / job.name, finished, key)
+        if job.after is not None and main_process():
+            job.after()
     if main_process():
         _gather([job.name for job in jobs], folder, path, models)
     wait()

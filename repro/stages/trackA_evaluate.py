@@ -8,7 +8,6 @@ from collections.abc import Iterable
 from typing import Any, Final
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
 from repro.bounds.posterior.table import PosteriorTable
@@ -26,9 +25,20 @@ from repro.scores.track_f import read_arms
 from repro.scores.vit_size import size_items
 from repro.spectra.generate import snr_column
 from repro.stages.evidence import write_evidence
-from repro.stages.paths import CEILING_5D, EVIDENCE_A, POSTERIOR, SPECTRA, STARS, TRACK_A, TRACK_F, VAN_TREES, set_path
+from repro.stages.paths import (
+    CEILING_5D,
+    EVIDENCE_A,
+    POSTERIOR,
+    SPECTRA,
+    STARS,
+    TRACK_A,
+    TRACK_F,
+    VAN_TREES,
+    VIT,
+    set_path,
+)
 from repro.stages.runner import Run, run_stage, write_provenance
-from repro.training.recipe import FAITHFUL
+from repro.stages.trainings import trainings_of
 
 SOURCES: Final = (
     *(TRACK_A / name for name in FILES),
@@ -41,14 +51,15 @@ _ROWS: Final = 512  # spectra whose SNR are computed together
 def main(run: Run) -> None:
     """Write results/trackA/evidence.json, baselines.h5 and references.h5, and provenance.json beside them.
 
-    The provenance tells what trainings compute with on this device: the scores themselves are made in float64.
+    The provenance tells what each training took and computed with, where the trainings were run in this folder; the
+    scores themselves are made in float64.
     """
     baseline_arms(read_arms(TRACK_F)).write(TRACK_A / BASELINES)
     _write_references(run.params, run.device)
     tables = Tables.read(TRACK_A)
     sizes = {address: {"value": value} for address, value in size_items()}
     write_evidence(EVIDENCE_A, conditions_of(run.params, tables), families(tables), SOURCES, compared, sizes)
-    write_provenance(run, TRACK_A, {"training": FAITHFUL.precision(torch.device(run.device))})
+    write_provenance(run, TRACK_A, {"training": trainings_of(VIT)})
 
 
 def conditions_of(params: Params, tables: Tables) -> dict[str, Any]:

@@ -1,7 +1,8 @@
 """Stage `trackA-train`: the vision transformer, its sizes, and what it is compared with, on the spectra.
 
 With several GPUs: `torchrun --nproc_per_node=2 -m repro.stages.trackA_train`. The folder `data/work/trackA-train-live`
-has a page for each training, which may be opened while it runs.
+has a page for each training, which may be opened while it runs. What they take is kept beside it, in
+`data/work/trackA-train-provenance.json`, outside the outputs.
 """
 
 import shutil
@@ -18,6 +19,7 @@ from repro.params import Params
 from repro.progress import progress
 from repro.stages.paths import MODELS_A, NODES_5D, SPECTRA, VIT, WORK
 from repro.stages.runner import Run, run_stage
+from repro.stages.trainings import TRAININGS_A, Ledger
 from repro.training.parallel import main_process, together, wait
 
 FIELDS: Final = (
@@ -35,6 +37,7 @@ def main(run: Run) -> None:
         announced: Announced = progress if main_process() else quiet
         laws = _laws(params, "lattice" in plan.ablations)
         data = Data(SPECTRA, params.seed, params.noise, run.device)
+        ledger = Ledger(TRAININGS_A, run.device)
         jobs = vit_jobs(
             data,
             plan,
@@ -43,10 +46,13 @@ def main(run: Run) -> None:
             laws=laws,
             announced=announced,
             live=WORK / f"{run.stage}-live",
+            counted=ledger.counting,
         )
         run_jobs(jobs, data, work, VIT, models=MODELS_A, settings=f"{plan} {levels}")
-        if laws is not None and main_process():
-            shutil.rmtree(laws.folder, ignore_errors=True)
+        if main_process():
+            ledger.close(VIT, {job.name for job in jobs})
+            if laws is not None:
+                shutil.rmtree(laws.folder, ignore_errors=True)
         wait()
 
 

@@ -143,3 +143,27 @@ def test_models_are_kept_through_a_kill_and_take_the_place_of_older_ones(tmp_pat
     made(jobs, tmp_path / "kept", models=models)
     texts = {file.name: file.read_text() for file in models.iterdir()}
     assert texts == {"alpha_ridge_a=0.note": "a=0", "alpha_ridge_c=0.note": "c=0"}
+
+
+def test_what_a_job_leaves_goes_once_its_arms_are_stored(tmp_path, monkeypatch):
+    work, kept = Work(fails="b"), tmp_path / "kept"
+    gone = []
+
+    def after(name):
+        gone.append((name, (kept / f"{name}.h5").exists()))
+
+    jobs = [job._replace(after=lambda name=job.name: after(name)) for job in work.jobs(("a", "b"))]
+    with monkeypatch.context() as full, pytest.raises(OSError, match="full"):
+        full.setattr(ArmTable, "write", lambda *_: (_ for _ in ()).throw(OSError("the disk is full")))
+        made(jobs, kept)
+    assert gone == []
+    with pytest.raises(KeyboardInterrupt):
+        made(jobs, kept)
+    work.fails = None
+    made(jobs, kept)
+    assert work.done == ["a", "a", "b"]
+    assert gone == [
+        ("a", True),
+        ("a", True),
+        ("b", True),
+    ]  # that of a finished job again: the kill may have come between

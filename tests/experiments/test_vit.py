@@ -1,12 +1,15 @@
 """Arms of the transformer: what is compared differs in what its setting says; every ablation trains what it says."""
 
+import json
 from dataclasses import replace
 from types import SimpleNamespace
 
 import numpy as np
 import pytest
 import torch
+from torch.optim.optimizer import register_optimizer_step_post_hook
 
+from repro.experiments import jobs as jobs_module
 from repro.experiments.jobs import run_jobs
 from repro.experiments.table import ArmTable
 from repro.experiments.vit.bench import error_weights
@@ -21,6 +24,7 @@ from repro.params import ABLATIONS
 from repro.spectra.build import build_nodes
 from repro.spectra.lattice import Lattice
 from repro.spectra.noise import standard_normal
+from repro.stages.trainings import Ledger
 from repro.training.deviates import Deviates, SharedNoise
 from repro.training.recipe import FAITHFUL
 from tests.experiments.small import small_data
@@ -45,7 +49,9 @@ REFERENCE = Variant(PUBLISHED, FAITHFUL)
 
 
 def jobs(**changed):
-    others = {name: changed.pop(name) for name in ("checkpoints", "laws", "live", "announced") if name in changed}
+    others = {
+        name: changed.pop(name) for name in ("checkpoints", "laws", "live", "announced", "counted") if name in changed
+    }
     return {job.name: job for job in vit_jobs(DATA, SimpleNamespace(**(vars(PLAN) | changed)), LEVELS, **others)}
 
 
@@ -138,6 +144,33 @@ def test_published_updates_and_the_fast_variant_stand_where_they_are_asked_for()
     (arm,) = jobs(fast_epochs=1, sizes=(4,), ablation_size=4)["fast-1"].make()
     assert (arm.experiment, arm.model, arm.n_train, arm.seed) == ("fast", "vit_fast", 4, 1)
     assert "steps" not in jobs(main="published", published_steps=1)  # it is the main model there
+
+
+def test_a_training_whose_arms_could_not_be_stored_is_not_repeated(tmp_path, monkeypatch):
+    monkeypatch.setattr(jobs_module, "code_fingerprint", lambda *_: "this")
+    places = {"checkpoints": tmp_path / "checkpoints", "sizes": (32,), "seeds": 1, "ablation_size": 32}
+    took = Ledger(tmp_path / "took.json", "cpu")
+    updates = []
+
+    def run(folder, **others):
+        made = jobs(**(places | others)).values()
+        run_jobs(list(made), DATA, folder, tmp_path / f"{folder.name}.h5", models=tmp_path / f"{folder.name}-models")
+        return (tmp_path / f"{folder.name}.h5").read_bytes()
+
+    hook = register_optimizer_step_post_hook(lambda *_: updates.append(1))
+    try:
+        with monkeypatch.context() as full, pytest.raises(OSError, match="full"):
+            full.setattr(ArmTable, "write", lambda *_: (_ for _ in ()).throw(OSError("the disk is full")))
+            run(tmp_path / "kept", counted=took.counting)
+        assert len(updates) == 2  # an epoch each
+        stored = run(tmp_path / "kept", counted=took.counting)
+        assert len(updates) == 2
+    finally:
+        hook.remove()
+    assert not any((tmp_path / "checkpoints").iterdir())
+    assert stored == run(tmp_path / "whole", checkpoints=None)  # neither the restart nor the counting shows
+    (taken,) = json.loads((tmp_path / "took.json").read_text())["jobs"].values()
+    assert [(row["presentations"], row["seed"]) for row in taken["sessions"]] == [(64, 42), (0, 42)]
 
 
 def test_runs_follow_each_other_so_that_noise_is_drawn_once():
@@ -287,6 +320,7 @@ def test_every_arm_of_every_ablation_trains_and_is_stored(tmp_path):
     assert set(table.models) == {"vit_small", "vit_fast", "swin", "cnn"}
     assert np.isfinite(table.predictions).all()
     files = {file.name for file in (tmp_path / "models").iterdir()}
+    assert len(files) == 2 * len(made)
     assert {"main_vit_small_n32_seed0.safetensors", "main_vit_small_n32_seed0.csv"} <= files
     assert Vit.load(tmp_path / "models" / "main_vit_small_n32_seed0.safetensors").shape == SMALL
     kept = {table.settings[row]: table.predictions[row] for row in table.rows(experiment="kept")}

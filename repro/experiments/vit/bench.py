@@ -1,8 +1,8 @@
 """Where transformers and what stands beside them are trained, and how a training becomes rows of the table."""
 
 import shutil
-from collections.abc import Callable, Sequence
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -23,10 +23,11 @@ from repro.models.vit import Vit
 from repro.progress import Report
 from repro.training.deviates import Deviates, SharedNoise
 from repro.training.history import write_history
-from repro.training.parallel import main_process
+from repro.training.recipe import Recipe
 from repro.training.spectra import Source, Validation
 
 Announced = Callable[[str], AbstractContextManager[Report]]  # what shows the progress of a training of that name
+Counted = Callable[[str, Recipe, int], AbstractContextManager[Report]]  # what counts the work of a job, recipe and seed
 
 
 @dataclass(frozen=True)
@@ -77,6 +78,7 @@ class Bench:
         laws: labels of other laws; None where they cannot be drawn.
         checkpoints: folder from which an interrupted training continues; None: it begins anew.
         live: folder with a page for each training that runs or ran; None: there are none.
+        counted: takes down what a training takes; None: nothing does.
     """
 
     data: Data
@@ -85,13 +87,14 @@ class Bench:
     laws: Laws | None = None
     checkpoints: Path | None = None
     live: Path | None = None
+    counted: Counted | None = None
     _noise: dict[int, Deviates] = field(default_factory=dict)
 
     def fit(self, variant: Variant, n: int, run: int, job: str, validation: Validation | None = None) -> Fit:
         """Train on the first n spectra in run `run`; `validation` of that noise level by default."""
         clean = self._clean(variant, n)
         y = clean.y[:n]
-        with self.announced(f"{job}, {n} spectra, seed {run}") as report:
+        with self._reporting(f"{job}, {n} spectra, seed {run}", variant, run, job) as report:
             model = self._model(variant, run, job, report)
             model.fit(
                 self._source(variant, clean, n, run),
@@ -134,8 +137,23 @@ class Bench:
 
     def forget(self, job: str) -> None:
         """Remove what a job left to continue from."""
-        if self.checkpoints is not None and main_process():
+        if self.checkpoints is not None:
             shutil.rmtree(self.checkpoints / job, ignore_errors=True)
+
+    @contextmanager
+    def _reporting(self, text: str, variant: Variant, run: int, job: str) -> Iterator[Report]:
+        """What a training reports to."""
+        with self.announced(text) as shown:
+            if self.counted is None:
+                yield shown
+                return
+            with self.counted(job, variant.recipe, self.data.seed + run) as count:
+
+                def report(done: int, total: int) -> None:
+                    shown(done, total)
+                    count(done, total)
+
+                yield report
 
     def _model(self, variant: Variant, run: int, job: str, report: Report) -> NetworkModel:
         place: dict[str, Any] = {

@@ -11,7 +11,7 @@ scaling; the short recipe has as many updates at every size, its batch in propor
 training set would otherwise only say that training was short.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import partial
@@ -22,7 +22,7 @@ from repro.experiments.data import Data
 from repro.experiments.jobs import Job
 from repro.experiments.plan import PUBLISHED, setting
 from repro.experiments.table import Arm
-from repro.experiments.vit.bench import Announced, Bench
+from repro.experiments.vit.bench import Announced, Bench, Counted
 from repro.experiments.vit.sources import Laws
 from repro.experiments.vit.variants import Convolutions, Entry, Variant, ablations
 from repro.models import vit
@@ -78,6 +78,7 @@ def vit_jobs(
     laws: Laws | None = None,
     announced: Announced = quiet,
     live: Path | None = None,
+    counted: Counted | None = None,
 ) -> list[Job]:
     """All jobs of Track A, on the device of the data.
 
@@ -88,20 +89,25 @@ def vit_jobs(
         laws: what draws training labels of another law; None: `lattice` is left out.
         announced: shows the progress of a training.
         live: folder for pages that show trainings while they run.
+        counted: takes down what a training takes.
     """
     small = plan.main == "small"
-    makers = _Makers(Bench(data, small, announced, laws, checkpoints, live), plan, tuple(levels))
-    jobs = []
+    makers = _Makers(Bench(data, small, announced, laws, checkpoints, live, counted), plan, tuple(levels))
+    jobs: list[Job] = []
+
+    def add(name: str, make: Callable[[], list[Arm]]) -> None:
+        jobs.append(Job(name, make, partial(makers.bench.forget, name)))
+
     for run in range(plan.seeds):
         for n in plan.sizes:
-            jobs.append(Job(f"main-{n}-{run}", partial(makers.main, n, run)))
+            add(f"main-{n}-{run}", partial(makers.main, n, run))
         if plan.fast_epochs:
-            jobs.append(Job(f"fast-{run}", partial(makers.fast, run)))
+            add(f"fast-{run}", partial(makers.fast, run))
         for variant, entries in makers.ablations().items():
             name = _job(variant, entries[0], run)
-            jobs.append(Job(name, partial(makers.ablation, variant, entries, run, name)))
+            add(name, partial(makers.ablation, variant, entries, run, name))
         if small and plan.published_steps and run == 0:
-            jobs.append(Job("steps", makers.steps))
+            add("steps", makers.steps)
     return jobs
 
 
@@ -152,16 +158,12 @@ class _Makers:
         few = slice(STEP_VALIDATION)
         judges = Validation(flux[few], y[few], None if error is None else error[few])
         fit = self.bench.fit(variant, n, 0, "steps", judges)
-        arms = self.bench.arms(fit, "vit", [Entry("steps", setting(steps=steps))], self.levels)
-        self.bench.forget("steps")
-        return arms
+        return self.bench.arms(fit, "vit", [Entry("steps", setting(steps=steps))], self.levels)
 
     def _made(
         self, variant: Variant, entries: list[Entry], n: int, run: int, job: str, name: str | None = None
     ) -> list[Arm]:
-        arms = self.bench.arms(self.bench.fit(variant, n, run, job), name or self.name, entries, self.levels)
-        self.bench.forget(job)
-        return arms
+        return self.bench.arms(self.bench.fit(variant, n, run, job), name or self.name, entries, self.levels)
 
     def _reference(self, epochs: int, n: int) -> Variant:
         """The main model and its recipe."""
