@@ -18,11 +18,11 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
-from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from repro.errors import DataError
 from repro.progress import Report, silent
 from repro.training import optimizers, parallel
+from repro.training.average import Average
 from repro.training.checkpoint import Keeper, Training, Within, digest
 from repro.training.history import Epoch, write_history
 from repro.training.live import Live
@@ -72,9 +72,9 @@ def train(
         validation: noisy flux and its target, on the scale of `target`.
         seed: of the order of the spectra and of what the network itself draws.
         sample_weight: (n,) weights of the losses.
-        checkpoint: file that holds the state after every epoch and at times within, from which an interrupted run of
-            exactly this training continues; it is left to the caller to remove.
-        every: seconds between checkpoints within an epoch.
+        checkpoint: file that holds the state now and then and at the end, from which an interrupted run of exactly this
+            training continues; it is left to the caller to remove.
+        every: least seconds between checkpoints before the last; 0: one after every update.
         report: called with the number of presentations done and in all.
         watch: called after every epoch that this call trains, with `network` in its state.
         live: folder in which a page of curves, rewritten after every epoch, may be watched, see `live.Live`.
@@ -94,7 +94,7 @@ def train(
         key = _key(network, source, (goal, weight), validation, recipe, seed)
         keeper = Keeper(checkpoint, key, training, every)
         keeper.resume()
-        learner = torch.compile(network, mode=recipe.compile) if recipe.fast_on(device) else network
+        learner = _compiled(network, recipe) if recipe.fast_on(device) else network
         work = Work(training, learner, source, goal, weight, recipe, seed, keeper, Paced(report, total))
         page = Live(live, total, work.shown(len(training.history))) if live and parallel.main_process() else None
         for epoch in range(len(training.history), epochs):
@@ -103,7 +103,7 @@ def train(
             work.report(work.shown(epoch), always=True)
             work.learn(epoch)
             work.judge(epoch, validation)
-            keeper.write()
+            keeper.between(last=epoch + 1 == epochs or recipe.stops(training.history))
             if page is not None:
                 page.show(training.history, work.shown(epoch + 1))
             if watch is not None:
@@ -120,11 +120,17 @@ def train(
 
 def _begun(network: nn.Module, recipe: Recipe) -> Training:
     device = next(network.parameters()).device
-    average = None
-    if recipe.average:
-        average = AveragedModel(network, multi_avg_fn=get_ema_multi_avg_fn(recipe.average))
+    average = Average(network, recipe.average) if recipe.average else None
     within = Within(0, torch.zeros((), dtype=torch.float64, device=device))
     return Training(network, optimizers.begun(network, recipe), within, average)
+
+
+def _compiled(network: nn.Module, recipe: Recipe) -> Callable[[Tensor], Tensor]:
+    # of all networks of a process the compiler takes a few shapes, then leaves the rest uncompiled without a word, and
+    # a second size of batch makes it general and slow: it forgets what came before, and every size is one of its own
+    torch.compiler.reset()
+    learner: Callable[[Tensor], Tensor] = torch.compile(network, mode=recipe.compile, dynamic=False)
+    return learner
 
 
 def _column(values: NDArray[np.floating[Any]], count: int, name: str) -> Tensor:

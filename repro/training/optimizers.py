@@ -25,8 +25,13 @@ def begun(network: nn.Module, recipe: Recipe) -> list[torch.optim.Optimizer]:
 
 
 def matrices(network: nn.Module) -> list[Tensor]:
-    """Weights of linear layers between vectors: embeddings, convolutions and heads of one output stay with AdamW."""
-    layers = [module for module in network.modules() if isinstance(module, nn.Linear)]
+    """Weights of linear layers between vectors: embeddings, convolutions and heads of one output stay with AdamW.
+
+    A layer is an embedding where it belongs to a module of a class that is called so, as that of `repro.models.vit`.
+    """
+    embeddings = [module for module in network.modules() if type(module).__name__ == "Embedding"]
+    apart = {id(layer) for module in embeddings for layer in module.modules()}
+    layers = [module for module in network.modules() if isinstance(module, nn.Linear) and id(module) not in apart]
     return [layer.weight for layer in layers if min(layer.weight.shape) > 1 and layer.weight.requires_grad]
 
 

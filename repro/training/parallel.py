@@ -6,6 +6,10 @@ judges and writes; without torchrun there is that one alone and everything here 
 
 Not `DistributedDataParallel`: of a network this small there is little to overlap, and this way a compiled network, one
 with weights that nothing depends on and a last batch of uneven shares need no special case.
+
+A process that fails ends, which breaks its connections, and the others fail where they wait for it: at once where they
+wait for the first to make or write something (over gloo, hours if need be), after minutes amid a training (over NCCL,
+which does not notice).
 """
 
 import os
@@ -17,8 +21,10 @@ from typing import Final, TypeVar
 import torch
 from torch import Tensor, distributed, nn
 
-# the others wait while the first makes or writes something
-_PATIENCE: Final = timedelta(hours=6)
+_UPDATE: Final = timedelta(minutes=10)  # that processes may be apart amid a training
+_PATIENCE: Final = timedelta(hours=6)  # that the others wait while the first makes or writes something
+
+_patient: distributed.ProcessGroup | None = None  # all processes, with patience
 
 _Value = TypeVar("_Value")
 
@@ -31,11 +37,12 @@ def together() -> Iterator[None]:
         return
     if torch.cuda.is_available():
         torch.cuda.set_device(int(os.environ["LOCAL_RANK"]))
-    distributed.init_process_group("nccl" if torch.cuda.is_available() else "gloo", timeout=_PATIENCE)
-    try:
-        yield
-    finally:
-        distributed.destroy_process_group()
+    global _patient
+    distributed.init_process_group("nccl" if torch.cuda.is_available() else "gloo", timeout=_UPDATE)
+    _patient = distributed.new_group(backend="gloo", timeout=_PATIENCE)
+    yield  # no `finally`: after a failure, what is under way with the others never ends
+    _patient = None
+    distributed.destroy_process_group()
 
 
 def processes() -> int:
@@ -56,7 +63,7 @@ def main_process() -> bool:
 def wait() -> None:
     """Go on when all processes have come here."""
     if distributed.is_initialized():
-        distributed.barrier()
+        distributed.barrier(_patient)
 
 
 def same(value: _Value) -> _Value:
@@ -64,7 +71,7 @@ def same(value: _Value) -> _Value:
     if not distributed.is_initialized():
         return value
     carried = [value]
-    distributed.broadcast_object_list(carried)
+    distributed.broadcast_object_list(carried, group=_patient)
     return carried[0]
 
 

@@ -106,7 +106,7 @@ class Work:
         for optimizer in training.optimizers:
             optimizer.step()
         if training.average is not None:
-            training.average.update_parameters(training.network)
+            training.average.update()
         total = losses.detach().double().sum()
         # of all processes, so that the checkpoint of the first one holds the whole of it
         training.within.loss += parallel.summed(total if parts > 1 or parallel.main_process() else 0.0 * total)

@@ -41,7 +41,8 @@ def trained(checkpoint=None, epochs=6, report=lambda _done, _total: None, watch=
     """A perceptron trained on `source`."""
     spectra, y = source()
     recipe = Recipe(epochs=epochs, batch=32, learning_rate=5e-3)
-    model = Mlp(recipe, seed=3, widths=(16, 8), checkpoint=checkpoint, report=report, watch=watch, live=live)
+    places = {"checkpoint": checkpoint, "every": 0.0, "live": live}
+    model = Mlp(recipe, seed=3, widths=(16, 8), report=report, watch=watch, **places)
     return model.fit(spectra, y, validation=validation(), **others)
 
 

@@ -82,7 +82,8 @@ def test_an_interrupted_training_of_any_kind_continues_to_the_same_bits(tmp_path
         torch.manual_seed(0)
         network = nn.Sequential(nn.Linear(24, 4), nn.BatchNorm1d(4), nn.ReLU(), nn.Linear(4, 1), nn.Flatten(0))
         recipe = Recipe(epochs=6, batch=32, learning_rate=2e-2, **settings)
-        history = train(network, spectra, y - 3.0, data, recipe, seed=1, checkpoint=checkpoint, report=report).history
+        places = {"checkpoint": checkpoint, "every": 0.0}
+        history = train(network, spectra, y - 3.0, data, recipe, seed=1, report=report, **places).history
         return history, network.state_dict()
 
     history, whole = run()
@@ -121,7 +122,7 @@ def test_mode_fast_is_strict_on_a_processor():
 def test_mode_fast_learns_the_same_from_products_of_fewer_digits(monkeypatch):
     """What a GPU would do, on a processor: bfloat16 without the compiler, which takes a minute here."""
     monkeypatch.setattr(Recipe, "fast_on", lambda recipe, _device: recipe.mode == "fast")
-    monkeypatch.setattr(torch, "compile", lambda network, mode: network)
+    monkeypatch.setattr(torch, "compile", lambda network, **_settings: network)
     spectra, y = source()
     data = validation()
     found = []
@@ -131,3 +132,16 @@ def test_mode_fast_learns_the_same_from_products_of_fewer_digits(monkeypatch):
     assert (found[0] != found[1]).any()
     assert found[1] == pytest.approx(found[0], abs=0.1)
     assert np.mean((found[1] - found[0]) ** 2) < 1e-3 * np.var(data.y)
+
+
+def test_every_training_in_mode_fast_is_compiled_as_if_it_were_the_first(monkeypatch):
+    """What the compiler is asked for, in order: to forget, then to take each size of batch as its own."""
+    asked = []
+    monkeypatch.setattr(Recipe, "fast_on", lambda recipe, _device: recipe.mode == "fast")
+    monkeypatch.setattr(torch.compiler, "reset", lambda: asked.append("reset"))
+    monkeypatch.setattr(torch, "compile", lambda network, **settings: asked.append(settings) or network)
+    x, y = points(20, 1.0)
+    for batch in (10, 20):
+        recipe = Recipe(epochs=1, batch=batch, mode="fast", compile="max-autotune")
+        train(Line(), FixedSpectra(torch.from_numpy(x)), y, Validation(x, y), recipe, seed=1)
+    assert asked == ["reset", {"mode": "max-autotune", "dynamic": False}] * 2

@@ -5,8 +5,9 @@ import pytest
 import torch
 from torch import nn
 
+from repro.models.vit import Shape, VitNetwork
 from repro.training.muon import Muon, orthogonal
-from repro.training.optimizers import begun
+from repro.training.optimizers import begun, matrices
 from repro.training.recipe import Recipe
 from repro.training.spectra import FixedSpectra, Validation
 
@@ -74,6 +75,15 @@ def test_it_gets_the_matrices_between_vectors_and_adamw_the_rest():
     assert rest == trained - {id(network[2].weight)}
     (alone,) = begun(network, Recipe())
     assert {id(weights) for weights in alone.param_groups[0]["params"]} == trained
+
+
+@pytest.mark.parametrize("tokenizer", ["c1d", "sw"])
+def test_it_gets_no_embedding(tokenizer):
+    """Of one block: queries, keys and values; what attention gives; up and down. A map of patches is none of them."""
+    network = VitNetwork(Shape(patch=8, width=16, depth=1, heads=2, tokenizer=tokenizer), 24)
+    block = [name for name, weights in network.named_parameters() if any(weights is one for one in matrices(network))]
+    assert [name.rsplit(".", 2)[-2] for name in block] == ["qkv", "out", "up", "down"]
+    assert isinstance(network.embed.map, nn.Linear) == (tokenizer == "sw")
 
 
 def test_a_network_learns_by_it():

@@ -1,5 +1,7 @@
 """Two processes train as one does: the same weights, files by the first alone, exact resume."""
 
+import os
+import socket
 import subprocess
 import sys
 
@@ -53,6 +55,40 @@ def test_two_processes_train_as_one(tmp_path):
     assert (first["updates"], second["updates"]) == (12 - 7, 12 - 7)  # what was done is not done again
     assert first["reports"][-1] == (303, 303)
     assert second["reports"] == []
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("place", ["wait", "summed"])
+def test_a_process_that_fails_leaves_no_other_waiting(place):
+    """Nobody looks after the two; the first waits at its place, where the second never comes. Six hours are allowed."""
+    program = (
+        "import torch\n"
+        "from repro.training import parallel\n"
+        "with parallel.together():\n"
+        "    parallel.wait()\n"
+        "    if not parallel.main_process(): raise SystemExit('the second fails')\n"
+        f"    parallel.{'wait()' if place == 'wait' else 'summed(torch.ones(1))'}\n"
+    )
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        place = {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(free.getsockname()[1]), "WORLD_SIZE": "2"}
+    both = [
+        subprocess.Popen(
+            [sys.executable, "-c", program],
+            env={**os.environ, **place, "RANK": number, "LOCAL_RANK": number, "CUDA_VISIBLE_DEVICES": ""},
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        for number in "01"
+    ]
+    try:
+        messages = [process.communicate(timeout=120)[1] for process in both]
+    finally:
+        for process in both:
+            process.kill()
+    assert all(process.returncode not in (0, None) for process in both)
+    assert "the second fails" in messages[1]
+    assert "the second fails" not in messages[0]
 
 
 def _same(one, two):

@@ -69,6 +69,31 @@ def test_states_within_an_epoch_are_written_now_and_then(tmp_path, monkeypatch):
     assert written == [(0, 2), (1, 0), (1, 2), (2, 0), (2, 2), (3, 0)]
 
 
+@pytest.mark.parametrize("patience", [0, 2])
+def test_short_epochs_share_a_state_and_the_last_one_has_its_own(tmp_path, monkeypatch, patience):
+    """Epochs of 40 seconds, a state every hundred, also where patience ends the training; what has none is redone."""
+    now, written, real = [0.0], [], checkpoints.write_state
+    path, recipe = tmp_path / "checkpoint.npz", replace(RECIPE, epochs=5, patience=patience)
+    whole = run(recipe=recipe)[0]
+
+    def kept(where, arrays, about):
+        written.append(4 * len(about["history"]) + about["updates"])
+        real(where, arrays, about)
+
+    monkeypatch.setattr(checkpoints, "write_state", kept)
+    monkeypatch.setattr(checkpoints.time, "monotonic", lambda: now[0])
+    step = torch.optim.AdamW.step
+    monkeypatch.setattr(torch.optim.AdamW, "step", lambda *a: (now.__setitem__(0, now[0] + 10.0), step(*a))[1])
+    with pytest.raises(KeyboardInterrupt):
+        run(path, 11, recipe, every=100.0)
+    assert written == [10]
+    again, network = run(path, recipe=recipe, every=100.0)
+    assert written == [10, 4 * len(whole.history)]
+    assert 10_000 - network.left == 4 * len(whole.history) - 10
+    assert again.history == whole.history
+    assert all(torch.equal(again.weights["last"][name], value) for name, value in whole.weights["last"].items())
+
+
 def test_a_checkpoint_that_was_damaged_is_refused(tmp_path):
     path = tmp_path / "checkpoint.npz"
     with pytest.raises(KeyboardInterrupt):
