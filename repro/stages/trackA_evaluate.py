@@ -35,7 +35,6 @@ from repro.stages.paths import (
     TRACK_F,
     VAN_TREES,
     VIT,
-    set_path,
 )
 from repro.stages.runner import Run, run_stage, write_provenance
 from repro.stages.trainings import trainings_of
@@ -43,7 +42,7 @@ from repro.stages.trainings import trainings_of
 SOURCES: Final = (
     *(TRACK_A / name for name in FILES),
     *(TRACK_F / name for name in MATRIX),
-    *(POSTERIOR, STARS, CEILING_5D, VAN_TREES, set_path("test")),
+    *(POSTERIOR, STARS, CEILING_5D, VAN_TREES),
 )
 _ROWS: Final = 512  # spectra whose SNR are computed together
 
