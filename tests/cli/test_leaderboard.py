@@ -114,7 +114,7 @@ def test_the_tree_is_printed_with_how_it_came_about(place: Path, board: Leaderbo
 
 def test_what_is_left_out_comes_from_the_parameters(place: Path) -> None:
     text = run("--left-out")
-    assert "What scale ci leaves to scale lab" in text and "100000" in row(text, "training spectra")
+    assert "What scale ci leaves to scale lab" in text and "10000, 16000" in row(text, "training spectra")
     data = json.loads(run("--left-out", "--json"))
     assert {
         "what": "training spectra",
