@@ -2,6 +2,7 @@
 
 import ast
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 
@@ -28,8 +29,13 @@ def module_file(root: Path, name: str) -> Path | None:
     return next((path for path in candidates if name.split(".")[0] == "repro" and path.is_file()), None)
 
 
-def imported(path: Path, name: str) -> Iterator[str]:
-    """Names that the import statements of a file may bind to modules, inside functions too."""
+@cache
+def imported(path: Path, name: str) -> tuple[str, ...]:
+    """Names that the import statements of a file may bind to modules, inside functions too; read once."""
+    return tuple(_imported(path, name))
+
+
+def _imported(path: Path, name: str) -> Iterator[str]:
     package = name if path.name == "__init__.py" else name.rpartition(".")[0]
     for node in executed(ast.parse(path.read_text(encoding="utf-8"))):
         if isinstance(node, ast.Import):
