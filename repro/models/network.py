@@ -49,7 +49,7 @@ class NetworkModel(ABC):
             neighbours else, and a warning says so. `mask` is for a network that was trained on spectra with holes.
         device: where it is trained and where it predicts.
         checkpoint: file from which an interrupted training continues, see `loop.train`.
-        every: seconds between its states within an epoch.
+        every: least seconds between its states, see `loop.train`.
         report: progress of the training, in presentations.
         watch: called with the model after every epoch that it trains, when it predicts as that epoch left it.
         live: folder of a page that shows the training while it runs.

@@ -14,7 +14,7 @@ from typing import Final
 from repro.files import atomic_path
 from repro.training.history import Epoch, write_history
 
-_WIDTH, _HEIGHT, _MARGIN = 560, 220, 60
+_WIDTH, _HEIGHT, _MARGIN = 580, 220, 80
 _CURVES: Final = {  # Okabe & Ito's colours
     "loss": ("loss of the training spectra", "#0072B2"),
     "validation_r2": ("R2 of the validation spectra", "#D55E00"),
