@@ -31,10 +31,10 @@ fi
 endef
 
 test: env ## the fast tests, a few minutes on 2 cores
-	@OMP_NUM_THREADS=1 pytest -n 2 --dist loadgroup -m "not slow"
+	@OMP_NUM_THREADS=1 pytest -n 2 --dist loadfile -m "not slow"
 
 test-slow: env ## the slow tests: kills in every stage, fresh clones, accuracy
-	@OMP_NUM_THREADS=1 pytest -n 2 --dist loadgroup -m slow
+	@OMP_NUM_THREADS=1 pytest -n 2 --dist loadfile -m slow
 
 lint: env ## style, imports, types
 	@ruff check .

@@ -12,8 +12,6 @@ from tests.project.copies import copy_smallest, run, set_parameters
 
 ROOT = Path(__file__).resolve().parents[2]
 
-pytestmark = pytest.mark.xdist_group("smallest")  # one pipeline for all
-
 
 @pytest.fixture(scope="module")
 def project(tmp_path_factory: pytest.TempPathFactory) -> Path:

@@ -22,7 +22,7 @@ STAGES: dict[str, Any] = yaml.safe_load((ROOT / "dvc.yaml").read_text())["stages
 # stages that keep unfinished work, each in a way of its own: blocks of nodes, checkpoints, finished jobs
 LONG = ["nodes", "trackC-train", "trackF-networks"]
 
-pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("kills")]  # one pipeline for all
+pytestmark = pytest.mark.slow
 
 # Python imports a module of this name at its start. This one makes a stage kill itself at the worst moment: its first
 # output is complete under the temporary name but not yet renamed.
