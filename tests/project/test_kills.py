@@ -19,8 +19,8 @@ from tests.project.copies import copy_smallest, environment, run
 ROOT = Path(__file__).resolve().parents[2]
 STAGES: dict[str, Any] = yaml.safe_load((ROOT / "dvc.yaml").read_text())["stages"]
 
-# stages that keep unfinished work, each in a way of its own: blocks of nodes, checkpoints, finished jobs
-LONG = ["nodes", "trackC-train", "trackF-networks"]
+# stages that keep unfinished work: blocks of nodes, and checkpoints and finished jobs of trainings
+LONG = ["nodes", "trackA-train"]
 
 VOLATILE = ("provenance.json", "data/work/trackA-train-live/")
 
