@@ -30,6 +30,9 @@ from repro.training.recipe import Recipe
 from repro.training.spectra import Source, Validation
 from repro.training.work import Paced, Work, copied, estimates
 
+# cuBLAS repeats itself only so, and PyTorch asks for it once, at the first product of a process
+os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
+
 __all__ = ["Epoch", "Recipe", "Trained", "estimates", "train", "write_history"]
 
 Weights = dict[str, Tensor]
@@ -145,12 +148,14 @@ def _mode(recipe: Recipe, device: torch.device) -> Iterator[None]:
     """Deterministic algorithms but in mode `fast`, and random numbers that leave those of the caller alone."""
     fast = recipe.fast_on(device)
     deterministic, products = torch.are_deterministic_algorithms_enabled(), torch.get_float32_matmul_precision()
-    if device.type == "cuda":
-        os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # without it cuBLAS does not repeat itself
     torch.use_deterministic_algorithms(not fast)
     torch.set_float32_matmul_precision("high" if fast else "highest")
     try:
-        with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
+        with (
+            torch.random.fork_rng(devices=[device] if device.type == "cuda" else []),
+            # convolutions have a precision of their own, which is TF32 unless told otherwise
+            torch.backends.cudnn.flags(enabled=True, benchmark=False, deterministic=not fast, allow_tf32=fast),
+        ):
             yield
     finally:
         torch.use_deterministic_algorithms(deterministic)
